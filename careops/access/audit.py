@@ -1,0 +1,32 @@
+"""Writing the audit trail. Reads of patients' records are written by the surfaces, overrides by the services."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db import models
+
+from careops.access.actor import Actor
+from careops.access.models import AuditEntry
+
+
+def audit(
+    act: AuditEntry.Act,
+    by: Actor,
+    subject_type: type[models.Model],
+    ids: Sequence[Any],
+    *,
+    patient_id: Any = None,
+    reason: str = "",
+) -> AuditEntry:
+    """Add one entry, in the caller's transaction."""
+    return AuditEntry.objects.create(
+        actor_kind=by.kind,
+        actor_id=by.id,
+        act=act,
+        subject_type=subject_type._meta.label,
+        subject_ids=[str(one) for one in ids],
+        patient_id=patient_id,
+        reason=reason,
+    )

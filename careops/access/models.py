@@ -1,0 +1,108 @@
+"""Who may enter, and what they did: users, and the audit trail nobody can rewrite."""
+
+from __future__ import annotations
+
+import uuid
+import zoneinfo
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from careops.lib.clock import Now
+
+
+class UserManager(BaseUserManager["User"]):
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
+        """A user who signs in with that address. Raises ValueError without one."""
+        if not email:
+            raise ValueError("A user needs an email address.")
+        user = self.model(email=self.normalize_email(email).lower(), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> User:
+        return self.create_user(email, password, **{"is_staff": True, "is_superuser": True, **fields})
+
+
+def validate_timezone(name: str) -> None:
+    """Raises ValidationError for a name the time zone database does not hold."""
+    if name not in zoneinfo.available_timezones():
+        raise ValidationError(_("“%(name)s” is no time zone, such as “America/New_York”."), params={"name": name})
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """Somebody who signs in: with an email address, staff and patients alike."""
+
+    email = models.EmailField(_("email address"), unique=True)
+    first_name = models.CharField(_("first name"), max_length=100, blank=True)
+    last_name = models.CharField(_("last name"), max_length=100, blank=True)
+    is_staff = models.BooleanField(_("works here"), default=False, help_text=_("May enter the staff area."))
+    is_active = models.BooleanField(
+        _("active"), default=True, help_text=_("Switch off instead of deleting: the audit trail names people.")
+    )
+    timezone = models.CharField(
+        _("time zone"), max_length=64, default="UTC", validators=[validate_timezone]
+    )
+    language = models.CharField(_("language"), max_length=12, default="en", choices=settings.LANGUAGES)
+    date_joined = models.DateTimeField(_("joined"), db_default=Now(), editable=False)
+
+    USERNAME_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+
+    objects = UserManager()
+
+    class Meta:
+        verbose_name = _("user")
+        verbose_name_plural = _("users")
+        ordering = ["email"]
+
+    def __str__(self) -> str:
+        return self.get_full_name() if self.is_staff else f"User {self.pk}"
+
+    def get_full_name(self) -> str:
+        return f"{self.first_name} {self.last_name}".strip() or self.email
+
+    def get_short_name(self) -> str:
+        return self.first_name or self.email
+
+
+class AuditEntry(models.Model):
+    """One act somebody may have to answer for: a look at a patient's record, an override, an export, a sign-in.
+
+    Rows are only ever added: a trigger in the database refuses to change or delete one (45 CFR 164.312(b)).
+    """
+
+    class Act(models.TextChoices):
+        VIEW = "view", _("looked at")
+        LIST = "list", _("listed")
+        OVERRIDE = "override", _("overrode")
+        EXPORT = "export", _("exported")
+        PUBLISH = "publish", _("published")
+        REPLAY = "replay", _("replayed")
+        RESOLVE = "resolve", _("resolved")
+        SECRET = "secret", _("changed a secret of")
+
+    id = models.BigAutoField(primary_key=True)
+    at = models.DateTimeField(_("at"), db_default=Now(), editable=False)
+    actor_kind = models.CharField(_("who"), max_length=12)
+    actor_id = models.CharField(_("their id"), max_length=64, blank=True)
+    act = models.CharField(_("did what"), max_length=12, choices=Act.choices)
+    subject_type = models.CharField(_("to what"), max_length=80)
+    subject_ids = models.JSONField(_("which"), default=list)
+    patient_id = models.UUIDField(_("patient"), null=True, blank=True)
+    reason = models.TextField(_("reason"), blank=True)
+    correlation_id = models.UUIDField(_("request"), default=uuid.uuid4)
+
+    class Meta:
+        verbose_name = _("audit entry")
+        verbose_name_plural = _("audit trail")
+        ordering = ["-id"]
+        indexes = [models.Index(fields=["patient_id", "-id"], name="audit_by_patient")]  # "who looked at them?"
+
+    def __str__(self) -> str:
+        return f"Audit entry {self.pk}"

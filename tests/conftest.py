@@ -1,0 +1,93 @@
+"""The people of every test, each with one sentence, and the few helpers that many tests need.
+
+Nia works at the front desk and sees people and visits. Omar is a clinician. Lena runs the lab bench. Pia is the
+pharmacist. Olga runs operations: she builds automations. Root may do everything. Ada is a patient; Ben is another
+patient, and nothing of Ada's may ever reach him.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+
+import pytest
+from django.contrib.auth.models import Group
+
+from careops.access.actor import Actor
+from careops.access.models import User
+from careops.lib import clock
+
+PASSWORD = "correct-horse-battery-staple"
+
+
+def person(email: str, *roles: str, staff: bool = True, **fields: object) -> User:
+    """A user who holds these roles."""
+    user = User.objects.create_user(email, PASSWORD, is_staff=staff, **fields)
+    user.groups.set(Group.objects.filter(name__in=roles))
+    return user
+
+
+@pytest.fixture
+def nia(db: None) -> User:
+    return person("nia@clinic.example", "front desk", first_name="Nia", last_name="Ncube")
+
+
+@pytest.fixture
+def omar(db: None) -> User:
+    return person("omar@clinic.example", "clinician", first_name="Omar", last_name="Okafor")
+
+
+@pytest.fixture
+def lena(db: None) -> User:
+    return person("lena@clinic.example", "lab tech", first_name="Lena", last_name="Lund")
+
+
+@pytest.fixture
+def pia(db: None) -> User:
+    return person("pia@clinic.example", "pharmacist", first_name="Pia", last_name="Park")
+
+
+@pytest.fixture
+def olga(db: None) -> User:
+    return person("olga@clinic.example", "ops admin", first_name="Olga", last_name="Orlova")
+
+
+@pytest.fixture
+def ops(olga: User) -> User:
+    """Olga, by what she does."""
+    return olga
+
+
+@pytest.fixture
+def root(db: None) -> User:
+    return User.objects.create_superuser("root@clinic.example", PASSWORD, first_name="Root", last_name="Admin")
+
+
+@pytest.fixture
+def system() -> Actor:
+    return Actor.system()
+
+
+@pytest.fixture
+def ada(db: None) -> object:
+    from tests.factories.patients import PatientFactory
+
+    return PatientFactory(
+        first_name="Ada", last_name="Abara", email="ada@mail.example", birth_date=date(1960, 3, 14)
+    )
+
+
+@pytest.fixture
+def ben(db: None) -> object:
+    from tests.factories.patients import PatientFactory
+
+    return PatientFactory(
+        first_name="Ben", last_name="Bauer", email="ben@mail.example", birth_date=date(1990, 7, 1)
+    )
+
+
+@pytest.fixture
+def travel(db: None) -> Iterator[object]:
+    """``travel(timedelta(days=14))``: the engine's clock moves; the test does not wait."""
+    yield clock.shift
+    clock.shift(timedelta(0))

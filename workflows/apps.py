@@ -1,0 +1,21 @@
+from django.apps import AppConfig
+from django.utils.module_loading import autodiscover_modules
+
+
+class WorkflowsConfig(AppConfig):
+    name = "workflows"
+    verbose_name = "Automations"
+
+    def ready(self) -> None:
+        """Open the sink, let every app declare what it has, and close the registries."""
+        from workflows import checks  # noqa: F401, PLC0415  (models are loaded only now)
+        from workflows.catalogue import action, event, fact, ports, recording  # noqa: PLC0415
+        from workflows.models.event_record import TableSink  # noqa: PLC0415
+
+        recording.provide_sink(TableSink())
+        autodiscover_modules("events", "facts", "actions", "reactions", "channels", "sources", "envelopes")
+        for registry in (
+            event.events, fact.facts, fact.event_facts, action.actions, ports.reactions, ports.envelopes,
+            ports.inbound_sources, ports.channels,
+        ):  # fmt: skip
+            registry.freeze()

@@ -1,0 +1,50 @@
+"""Everything on its way out, whatever the channel: one queue, one list of dead letters."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from careops.lib.ids import uuid7
+from workflows.models.endpoint import Endpoint
+from workflows.models.event_record import EventRecord
+from workflows.models.queue import Queued
+from workflows.models.run import StepRun
+
+
+class Delivery(Queued):
+    """One message to one receiver. ``key`` makes it unique; ``uid`` is what the receiver may deduplicate by."""
+
+    id = models.BigAutoField(primary_key=True)
+    uid = models.UUIDField(_("id"), default=uuid7, unique=True, editable=False)
+    channel = models.CharField(_("channel"), max_length=20)
+    key = models.CharField(_("key"), max_length=200, unique=True)
+    subject_type = models.CharField(_("what"), max_length=80)
+    subject_id = models.UUIDField(_("which"))
+    endpoint = models.ForeignKey(
+        Endpoint, models.PROTECT, null=True, related_name="deliveries", verbose_name=_("endpoint")
+    )
+    event = models.ForeignKey(
+        EventRecord, models.PROTECT, null=True, related_name="deliveries", verbose_name=_("event")
+    )
+    step = models.ForeignKey(
+        StepRun, models.SET_NULL, null=True, related_name="deliveries", verbose_name=_("asked for by")
+    )
+    body = models.JSONField(_("body"), default=dict)
+    status = models.PositiveSmallIntegerField(_("answer"), null=True)
+    result = models.JSONField(_("outcome"), default=dict)
+
+    class Meta:
+        verbose_name = _("delivery")
+        verbose_name_plural = _("deliveries")
+        ordering = ["-id"]
+        default_permissions: ClassVar[tuple[str, ...]] = ("view",)
+        indexes = [
+            *Queued.queue_indexes("delivery"),
+            models.Index(fields=["subject_type", "subject_id"], name="delivery_of_subject"),  # a message's page
+        ]
+
+    def __str__(self) -> str:
+        return f"Delivery {self.pk}"

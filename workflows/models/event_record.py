@@ -1,0 +1,135 @@
+"""The event table. It is the outbox: what the dispatcher has not numbered yet is still to be acted upon."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from django.db import connection, models
+from django.dispatch import Signal
+from django.utils.translation import gettext_lazy as _
+from psycopg.types.json import Jsonb
+
+from careops.lib.clock import Now
+from careops.lib.ids import uuid7
+from workflows.catalogue.recording import Draft
+
+#: Sent once per recorded event, in process, for metrics and tests; rules never listen to it. Carries ``draft``.
+event_recorded = Signal()
+
+#: The channel drains LISTEN on.
+WAKE = "careops_wake"
+
+
+class EventRecord(models.Model):
+    """One thing that happened, as recorded in the transaction that made it happen.
+
+    ``position`` is null until the dispatcher numbers the row; positions are gapless and never change, so they are the
+    feed's cursor. ``occurred_at`` is the fact's own time, ``recorded_at`` ours.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    uid = models.UUIDField(default=uuid7, unique=True, editable=False)
+    name = models.CharField(_("event"), max_length=100)
+    subject_type = models.CharField(_("about"), max_length=80)
+    subject_id = models.UUIDField(_("their id"))
+    patient_id = models.UUIDField(_("patient"), null=True)
+    actor_kind = models.CharField(_("who"), max_length=12)
+    actor_id = models.CharField(_("who exactly"), max_length=64, blank=True)
+    data = models.JSONField(_("data"), default=dict)
+    occurred_at = models.DateTimeField(_("happened at"), db_default=Now())
+    recorded_at = models.DateTimeField(_("recorded at"), db_default=Now())
+    correlation_id = models.UUIDField(_("correlation"), default=uuid.uuid4)
+    caused_by = models.ForeignKey(
+        "workflows.Run", models.SET_NULL, null=True, related_name="caused_events", verbose_name=_("because of")
+    )
+    depth = models.PositiveSmallIntegerField(_("depth"), default=0)
+    quiet = models.BooleanField(_("quiet"), default=False)
+    dedupe_key = models.CharField(_("dedupe key"), max_length=200, null=True, unique=True)  # noqa: DJ001  (unique, so "none" must be null)
+    position = models.BigIntegerField(_("position"), null=True, unique=True)
+
+    class Meta:
+        verbose_name = _("event")
+        verbose_name_plural = _("events")
+        ordering = ["-id"]
+        default_permissions = ("view",)
+        indexes = [
+            # The dispatcher: rows not numbered yet, oldest first.
+            models.Index(fields=["id"], name="event_undispatched", condition=models.Q(position=None)),
+            models.Index(fields=["subject_type", "subject_id", "-id"], name="event_of_subject"),  # a record's timeline
+            models.Index(fields=["patient_id", "-id"], name="event_of_patient"),  # a patient's timeline
+            models.Index(fields=["correlation_id"], name="event_correlation"),  # "what else happened then?"
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} #{self.pk}"
+
+
+COLUMNS = (
+    "uid", "name", "subject_type", "subject_id", "patient_id", "actor_kind", "actor_id", "data", "occurred_at",
+    "correlation_id", "caused_by_id", "depth", "quiet", "dedupe_key",
+)  # fmt: skip
+ROW = (
+    "(%s::uuid, %s, %s, %s::uuid, %s::uuid, %s, %s, %s::jsonb, coalesce(%s::timestamptz, careops_now()), "
+    "%s::uuid, %s::bigint, %s::smallint, %s::boolean, %s::text)"
+)
+# Nobody is told per event while drains are busy: a NOTIFY each halves the throughput. An idle drain says so in the table.
+WAKE_IF_IDLE = (
+    f"SELECT pg_notify('{WAKE}', '') WHERE EXISTS (SELECT 1 FROM workflows_drainer WHERE idle)"  # noqa: S608  (constants)
+)
+
+
+def _parameters(draft: Draft) -> list[Any]:
+    cause = draft.cause
+    return [
+        uuid7(), draft.event.name, draft.event.subject, draft.subject_id, draft.patient_id, cause.actor.kind.value,
+        cause.actor.id, Jsonb(dict(draft.data)), draft.occurred_at, cause.correlation_id or uuid.uuid4(),
+        cause.caused_by, cause.depth, cause.quiet, draft.dedupe_key,
+    ]  # fmt: skip
+
+
+class TableSink:
+    """Writes events and deliveries into our own tables; ``workflows.catalogue`` knows it only as a Sink."""
+
+    def inserting(self, drafts: Sequence[Draft]) -> tuple[str, list[Any]]:
+        """The INSERT as part of a save's statement: it happens exactly when that statement changed its row."""
+        rows = ", ".join([ROW] * len(drafts))
+        sql = (
+            f"INSERT INTO workflows_eventrecord ({', '.join(COLUMNS)}) SELECT * FROM (VALUES {rows}) AS row "  # noqa: S608
+            "WHERE EXISTS (SELECT 1 FROM changed)"
+        )
+        return sql, [value for draft in drafts for value in _parameters(draft)]
+
+    def waking(self) -> str:
+        return f"({WAKE_IF_IDLE})"
+
+    def record(self, drafts: Sequence[Draft]) -> None:
+        rows = ", ".join([ROW] * len(drafts))
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"INSERT INTO workflows_eventrecord ({', '.join(COLUMNS)}) VALUES {rows} "  # noqa: S608  (constants)
+                "ON CONFLICT (dedupe_key) DO NOTHING",
+                [value for draft in drafts for value in _parameters(draft)],
+            )
+        wake()
+        self.recorded(drafts)
+
+    def recorded(self, drafts: Sequence[Draft]) -> None:
+        for draft in drafts:
+            event_recorded.send(sender=EventRecord, draft=draft)
+
+    def enqueue(self, channel: str, subject: models.Model, *, key: str, lane: str) -> None:
+        from workflows.models.delivery import Delivery  # noqa: PLC0415  (delivery.py imports the queue, which is ours)
+
+        Delivery.objects.bulk_create(
+            [Delivery(channel=channel, key=key, subject_type=subject._meta.label, subject_id=subject.pk, lane=lane)],
+            ignore_conflicts=True,
+        )
+        wake()
+
+
+def wake() -> None:
+    """Tell one idle drain, at commit, that there is work; drains that are busy find it by themselves."""
+    with connection.cursor() as cursor:
+        cursor.execute(WAKE_IF_IDLE)
