@@ -22,8 +22,8 @@ class ActorKind(StrEnum):
 class Actor:
     """Who acts, as recorded on every event. ``id`` is the user's or the automation's id, "" for the system.
 
-    A person has the permissions of their roles; an automation has exactly the permissions its published version
-    lists; the system may do everything and is only ever named in code.
+    A person has the permissions of their roles; an automation has exactly the permissions its published
+    version lists; the system may do everything and is only ever named in code.
     """
 
     kind: ActorKind

@@ -8,6 +8,8 @@ class AccessConfig(AppConfig):
     verbose_name = "Access"
 
     def ready(self) -> None:
-        from careops.access import checks, roles  # noqa: F401  (registers the system checks; apps must be loaded)
+        # Here and not above: they import models, and the checks and receivers register themselves.
+        from careops.access import checks, roles, second_factor  # noqa: F401
 
+        checks.refuse_exposed_demo()
         post_migrate.connect(roles.sync_roles, dispatch_uid="careops.roles")

@@ -1,4 +1,4 @@
-"""Writing the audit trail. Reads of patients' records are written by the surfaces, overrides by the services."""
+"""Writing the audit trail: the surfaces write what people looked at, the services what they overrode."""
 
 from __future__ import annotations
 

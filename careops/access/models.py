@@ -10,6 +10,8 @@ from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
 from careops.lib.clock import Now
@@ -32,7 +34,14 @@ class UserManager(BaseUserManager["User"]):
 def validate_timezone(name: str) -> None:
     """Raises ValidationError for a name the time zone database does not hold."""
     if name not in zoneinfo.available_timezones():
-        raise ValidationError(_("“%(name)s” is no time zone, such as “America/New_York”."), params={"name": name})
+        raise ValidationError(
+            _("“%(name)s” is no time zone, such as “America/New_York”."), params={"name": name}
+        )
+
+
+def languages() -> list[tuple[str, Any]]:
+    """A callable, so that a new language needs no migration."""
+    return list(settings.LANGUAGES)
 
 
 class User(AbstractBaseUser, PermissionsMixin):
@@ -43,12 +52,12 @@ class User(AbstractBaseUser, PermissionsMixin):
     last_name = models.CharField(_("last name"), max_length=100, blank=True)
     is_staff = models.BooleanField(_("works here"), default=False, help_text=_("May enter the staff area."))
     is_active = models.BooleanField(
-        _("active"), default=True, help_text=_("Switch off instead of deleting: the audit trail names people.")
+        _("active"),
+        default=True,
+        help_text=_("Switch off instead of deleting: the audit trail names people."),
     )
-    timezone = models.CharField(
-        _("time zone"), max_length=64, default="UTC", validators=[validate_timezone]
-    )
-    language = models.CharField(_("language"), max_length=12, default="en", choices=settings.LANGUAGES)
+    timezone = models.CharField(_("time zone"), max_length=64, default="UTC", validators=[validate_timezone])
+    language = models.CharField(_("language"), max_length=12, default="en", choices=languages)
     date_joined = models.DateTimeField(_("joined"), db_default=Now(), editable=False)
 
     USERNAME_FIELD = "email"
@@ -60,6 +69,12 @@ class User(AbstractBaseUser, PermissionsMixin):
         verbose_name = _("user")
         verbose_name_plural = _("users")
         ordering = ["email"]
+        # One spelling per address: allauth looks for it in lower case.
+        constraints = [models.CheckConstraint(condition=Q(email=Lower("email")), name="user_email_lower")]
+
+    def clean(self) -> None:
+        super().clean()
+        self.email = self.email.lower()
 
     def __str__(self) -> str:
         return self.get_full_name() if self.is_staff else f"User {self.pk}"
@@ -72,7 +87,7 @@ class User(AbstractBaseUser, PermissionsMixin):
 
 
 class AuditEntry(models.Model):
-    """One act somebody may have to answer for: a look at a patient's record, an override, an export, a sign-in.
+    """One act somebody may have to answer for: a look at a patient's record, an override, an export.
 
     Rows are only ever added: a trigger in the database refuses to change or delete one (45 CFR 164.312(b)).
     """
@@ -102,7 +117,8 @@ class AuditEntry(models.Model):
         verbose_name = _("audit entry")
         verbose_name_plural = _("audit trail")
         ordering = ["-id"]
-        indexes = [models.Index(fields=["patient_id", "-id"], name="audit_by_patient")]  # "who looked at them?"
+        # "Who looked at this patient?"
+        indexes = [models.Index(fields=["patient_id", "-id"], name="audit_by_patient")]
 
     def __str__(self) -> str:
         return f"Audit entry {self.pk}"

@@ -1,15 +1,17 @@
-"""Roles and what each may do: the one table to read before asking "who may …?". Groups in the database follow it.
+"""Roles and what each may do: the one table to read before asking "who may …?". The groups follow it.
 
-``None`` of these may change what a colleague signed; transitions name their own permission (see the machines).
+None of these may change what a colleague signed; transitions name their own permission (see the machines).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from django.apps import AppConfig, apps
-from django.contrib.auth.management import create_permissions
+from django.apps.registry import Apps
+from django.db.models import Model
 from django.utils.translation import gettext_lazy as _
 
 
@@ -50,7 +52,8 @@ FRONT_DESK = EVERYBODY | crud("add change", "patients.patient") | crud("view add
     "patients.onboard_patient", "patients.confirm_appointment", "patients.cancel_appointment",
     "patients.check_in_appointment", "patients.mark_no_show_appointment", "patients.restore_appointment",
     "patients.reschedule_appointment", "patients.book_appointment",
-} | crud("view", "orders.order") | crud("view add", "patients.message") | {"patients.send_message"}  # fmt: skip
+    "patients.send_message",
+} | crud("view", "orders.order") | crud("view add", "patients.message")  # fmt: skip
 
 CLINICIAN = FRONT_DESK | crud("view", *LABS) | crud("add change", "labs.laborder") | {
     "patients.deactivate_patient", "patients.record_death_patient", "patients.complete_appointment",
@@ -66,7 +69,9 @@ LAB_TECH = EVERYBODY | crud("view add change", *LABS) | {
 
 PHARMACIST = EVERYBODY | crud("view", "orders.order") | {"orders.fulfil_order", "orders.ship_order"}
 
-OPS_ADMIN = EVERYBODY | crud("view", *ENGINE, *VISITS, "orders.order", "labs.laborder", "labs.labtest") | crud(
+OPS_ADMIN = EVERYBODY | crud(
+    "view", *ENGINE, *VISITS, "orders.order", "labs.laborder", "labs.labtest",
+) | crud(
     "add change", "workflows.automation", "workflows.step", "workflows.endpoint", "patients.clinic",
     "patients.practitioner", "patients.careteam", "labs.labtest", "patients.patient", "patients.appointment",
 ) | crud("delete", "workflows.step") | crud("view add", "patients.message") | {
@@ -84,9 +89,11 @@ OPS_ADMIN = EVERYBODY | crud("view", *ENGINE, *VISITS, "orders.order", "labs.lab
     "labs.order_laborder", "labs.cancel_laborder", "labs.release_report",
 }  # fmt: skip
 
-SECURITY_ADMIN = crud("view add change", "access.user") | crud("view", "access.auditentry", "auth.group") | crud(
-    "view change", "workflows.endpoint"
-)  # fmt: skip
+SECURITY_ADMIN = (
+    crud("view add change", "access.user")
+    | crud("view", "access.auditentry", "auth.group")
+    | crud("view change", "workflows.endpoint")
+)
 
 PATIENT = frozenset({"patients.confirm_appointment", "patients.cancel_appointment"})
 
@@ -106,33 +113,64 @@ def role_choices() -> list[tuple[str, Any]]:
     return [(role.name, role.label) for role in ROLES if role.name != "patient"]
 
 
-def sync_roles(sender: AppConfig, using: str, **kwargs: Any) -> None:
-    """After migrate: make the groups hold exactly what the table above says, creating permissions it names."""
-    if sender.label != list(apps.get_app_configs())[-1].label:
-        return  # once, after the last app has its tables
-    group_model = apps.get_model("auth", "Group")
-    for config in apps.get_app_configs():
-        create_permissions(config, using=using, verbosity=0)
-    permissions = _permissions(using, {name for role in ROLES for name in role.may})
+def sync_roles(sender: AppConfig, using: str, apps: Apps = apps, **kwargs: Any) -> None:
+    """After migrate: make the groups hold exactly what the table says, creating the permissions it names.
+
+    Names of models that are not there (``unknown_permissions``) are left to the system check: a migration of
+    half the apps must still go through.
+    """
+    if sender is not _last_app_with_models():
+        return  # once, after the last app has its tables and Django made its permissions
+    try:
+        group_model = apps.get_model("auth", "Group")
+    except LookupError:
+        return  # migrated back to before there were groups
+    permissions = ensure_permissions({name for role in ROLES for name in role.may}, using, apps)
     for role in ROLES:
         group, _created = group_model.objects.using(using).get_or_create(name=role.name)
-        group.permissions.set([permissions[name] for name in role.may])
+        group.permissions.set([permissions[name] for name in role.may if name in permissions])
 
 
-def _permissions(using: str, names: set[str]) -> dict[str, Any]:
-    """The Permission rows of these names; one that belongs to no model's list hangs on its noun's content type."""
+def unknown_permissions() -> set[str]:
+    """The permissions named above that belong to no installed model."""
+    return {name for role in ROLES for name in role.may if _model_of(name, apps) is None}
+
+
+def ensure_permissions(names: Iterable[str], using: str, apps: Apps = apps) -> dict[str, Any]:
+    """The Permission rows of these names, made where missing; names of no model are left out."""
     permission = apps.get_model("auth", "Permission")
     content_type = apps.get_model("contenttypes", "ContentType")
-    existing = {
-        f"{row.content_type.app_label}.{row.codename}": row
-        for row in permission.objects.using(using).select_related("content_type")
-    }
-    for name in sorted(names - set(existing)):
-        app_label, codename = name.split(".")
-        model = apps.get_model(app_label, codename.rsplit("_", 1)[-1])  # LookupError names a typing slip above
-        existing[name] = permission.objects.using(using).create(
-            content_type=content_type.objects.db_manager(using).get_for_model(model),
-            codename=codename,
-            name=codename.replace("_", " ").capitalize(),
-        )
-    return {name: existing[name] for name in names}
+    rows = permission.objects.using(using).values_list("content_type__app_label", "codename", "pk")
+    known = {f"{app_label}.{codename}": pk for app_label, codename, pk in rows}
+    found = {}
+    for name in sorted(names):
+        if name not in known and (model := _model_of(name, apps)) is not None:
+            codename = name.split(".")[1]
+            known[name] = (
+                permission.objects.using(using)
+                .create(
+                    content_type=content_type.objects.db_manager(using).get_for_model(model),
+                    codename=codename,
+                    name=codename.replace("_", " ").capitalize(),
+                )
+                .pk
+            )
+        if name in known:
+            found[name] = known[name]
+    return found
+
+
+def _model_of(name: str, apps: Apps) -> type[Model] | None:
+    """The model a permission belongs to: the one that declares it, else the noun it ends with."""
+    app_label, codename = name.split(".")
+    noun = codename.rpartition("_")[2]
+    for model in apps.get_models():
+        options = model._meta
+        declared = {code for code, _label in options.permissions}
+        if options.app_label == app_label and (codename in declared or options.model_name == noun):
+            return model
+    return None
+
+
+def _last_app_with_models() -> AppConfig:
+    return [config for config in apps.get_app_configs() if config.models_module is not None][-1]
