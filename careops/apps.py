@@ -1,0 +1,20 @@
+from django.apps import AppConfig
+
+
+class CareopsConfig(AppConfig):
+    """The composition root."""
+
+    name = "careops"
+    verbose_name = "CareOps"
+
+    #: A django-q schedule names any function to call: whoever may write one runs what they like. allauth's tables hold
+    #: second factors. Neither has a page here.
+    WITHOUT_PAGES = frozenset({"django_q", "account", "mfa"})
+
+    def ready(self) -> None:
+        """Take the pages of third-party tables away; every app's admin was loaded before this one is ready."""
+        from django.contrib import admin
+
+        for model in list(admin.site._registry):
+            if model._meta.app_label in self.WITHOUT_PAGES:
+                admin.site.unregister(model)
