@@ -116,6 +116,9 @@ ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+ACCOUNT_CHANGE_EMAIL = True  # one address each, replaced when the new one is confirmed
+ACCOUNT_SESSION_REMEMBER = False  # sessions are short here: no "remember me"
+ACCOUNT_USER_DISPLAY = "careops.access.adapters.user_display"
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_RATE_LIMITS = {"login_failed": "5/5m/key,30/m/ip"}
@@ -194,6 +197,7 @@ INBOUND_SECRETS = {"junction": env.list("CAREOPS_JUNCTION_SECRETS", default=[])}
 # django-q2 only carries "drain now"; our own tables own durability, so its queue may be lost at any moment.
 Q_CLUSTER = {
     "name": "careops",
+    "cluster_name": env.str("CAREOPS_WORKER_GROUP", default="careops"),  # each worker group has a queue of its own
     "orm": "default",
     "workers": ENGINE["WORKERS"],
     "bulk": 1,

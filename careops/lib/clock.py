@@ -39,6 +39,14 @@ class Now(Func):
     output_field: ClassVar[Any] = DateTimeField()
 
 
+class RealNow(Func):
+    """The statement's real time, for leases and signs of life: travelling in time must not take work from anybody."""
+
+    function = "statement_timestamp"
+    arity = 0
+    output_field: ClassVar[Any] = DateTimeField()
+
+
 def now() -> datetime:
     """The moment by the database's clock, shifted where a test or the demo shifted it."""
     with connection.cursor() as cursor:

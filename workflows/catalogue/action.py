@@ -88,8 +88,11 @@ class Step(Protocol):
     def person(self) -> Any:
         """The patient the event concerns. Raises StepFailed when there is none."""
 
-    def endpoint(self, name: str) -> Any:
-        """The webhook endpoint of that name. Raises StepFailed when it is gone."""
+    def fact(self, name: str, **parameters: int) -> Any:
+        """The value of a fact as of this attempt, or None where there is none."""
+
+    def deliver(self, endpoint_id: str, body: Mapping[str, Any]) -> str:
+        """Queue a webhook, once per step; returns the delivery's key. Raises StepFailed when it cannot be."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

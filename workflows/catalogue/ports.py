@@ -81,14 +81,15 @@ class Sent:
 
 
 class Channel(Protocol):
-    """A way out. Its rows wait in the delivery queue; ``send`` runs outside of any transaction.
+    """A way out. Its rows wait in the delivery queue; ``send`` runs outside of any transaction and of the database.
 
     ``at_most_once`` True means an attempt that vanished is held for a person; False means it is sent again with the
-    same id.
+    same id. ``delays`` are the seconds between the attempts; when they are used up, the delivery is a dead letter.
     """
 
     name: str
     at_most_once: bool
+    delays: tuple[int, ...]
 
     def prepare(self, delivery: Any) -> Any:
         """Inside a transaction: whatever send() needs, or None when there is nothing to send any more."""

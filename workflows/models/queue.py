@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from careops.lib.clock import Now
+from careops.lib.clock import Now, RealNow
 
 
 class Lane(models.TextChoices):
@@ -81,7 +81,7 @@ class Drainer(models.Model):
     name = models.CharField(max_length=80, primary_key=True)
     lane = models.CharField(max_length=12)
     idle = models.BooleanField(default=False)
-    seen_at = models.DateTimeField(db_default=Now())
+    seen_at = models.DateTimeField(db_default=RealNow())
 
     class Meta:
         verbose_name = _("drain")

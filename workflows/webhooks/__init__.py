@@ -1,0 +1,1 @@
+"""Webhooks that come in: verified on the raw bytes, stored, answered at once, understood later."""

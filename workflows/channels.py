@@ -1,0 +1,90 @@
+"""The webhook channel: signed, thin, through the one guarded door, at least once with a stable id."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from time import time
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from careops.access.actor import Actor
+from careops.lib.outbound import OutboundFailed, OutboundRefused, Reply, post
+from careops.lib.signing import sign
+from workflows.catalogue.ports import Fate, Sent, channels
+from workflows.models import Delivery, Endpoint
+
+#: At once, then after 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h and 24 h: 75.6 hours in all (DESIGN §6).
+DELAYS = (5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
+#: Answers that mean "later": the receiver is there but cannot take it now.
+GONE = 410
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Everything the POST needs, so that no database is touched while the world is slow."""
+
+    url: str
+    body: bytes
+    headers: dict[str, str]
+
+
+class WebhookChannel:
+    """Satisfies ``workflows.catalogue.Channel``."""
+
+    name = "webhook"
+    at_most_once = False
+    delays = DELAYS
+
+    def prepare(self, delivery: Delivery) -> Request | None:
+        """The signed request; the custom header first, so that it can never replace one of ours."""
+        endpoint = delivery.endpoint
+        if endpoint is None or endpoint.state == Endpoint.State.DISABLED:
+            return None
+        body = json.dumps(delivery.body, separators=(",", ":"), ensure_ascii=False).encode()
+        headers = {endpoint.header_name: endpoint.header_value} if endpoint.header_name else {}
+        headers |= {"content-type": "application/json", "user-agent": "CareOps-Webhooks/1"}
+        headers |= sign([endpoint.signing_secret], f"msg_{delivery.uid.hex}", int(time()), body)
+        return Request(endpoint.url, body, headers)
+
+    def send(self, prepared: Request) -> Sent:
+        try:
+            reply = post(prepared.url, body=prepared.body, headers=prepared.headers)
+        except OutboundRefused as error:
+            return Sent(Fate.REFUSED, str(error))
+        except OutboundFailed as error:
+            return Sent(Fate.LATER, str(error))
+        return judge(reply)
+
+    def settle(self, delivery: Delivery, sent: Sent, *, final: bool) -> None:
+        """A receiver that says it is gone for good is not asked again."""
+        if sent.status == GONE and delivery.endpoint and delivery.endpoint.state != Endpoint.State.DISABLED:
+            delivery.endpoint.perform("disable", by=Actor.system())
+
+
+def judge(reply: Reply) -> Sent:
+    """2xx is success; 410 is final; everything else may be different later, after Retry-After where it says so."""
+    if 200 <= reply.status < 300:
+        return Sent(Fate.SENT, result={"body": _small_json(reply.body_start)}, status=reply.status)
+    detail = _("The receiver answered %(status)s.") % {"status": reply.status}
+    if reply.status == GONE:
+        return Sent(Fate.REFUSED, detail, status=reply.status)
+    return Sent(Fate.LATER, detail, status=reply.status, retry_after=_seconds(reply.headers.get("retry-after", "")))
+
+
+def _small_json(body: bytes) -> Any:
+    """A JSON answer of up to 4 KB, for later steps to look at; anything else is not kept."""
+    if len(body) > 4096:
+        return None
+    try:
+        return json.loads(body)
+    except ValueError:
+        return None
+
+
+def _seconds(value: str) -> float | None:
+    return min(float(value), 86_400.0) if value.isdigit() else None
+
+
+channels.add(WebhookChannel())

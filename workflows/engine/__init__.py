@@ -1,0 +1,1 @@
+"""The engine: dispatch numbers events and starts runs, steps carries them out, drain keeps both going."""

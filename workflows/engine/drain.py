@@ -1,0 +1,157 @@
+"""Draining: dispatch, read, carry out, send, again and again, until the time is up. Safe to run any number of times.
+
+A drain carries no business arguments. It sleeps on LISTEN when there is nothing to do, says so in the table so that
+writers know to wake it, and looks again on its own after 20, 100 and 300 ms (an event whose writer looked just before
+the drain lay down) and then every second.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from time import monotonic
+
+import psycopg
+from django.conf import settings
+from django.db import close_old_connections, connection
+
+from careops.lib import clock
+from workflows import senders
+from workflows.engine import inbound, steps
+from workflows.engine.advance import after_death
+from workflows.engine.dispatch import dispatch
+from workflows.models import Drainer, InboundMessage, Lane, QueueState, StepRun
+from workflows.models.event_record import WAKE
+from workflows.models.lease import reap
+
+#: Which lanes a drain works on, most urgent first. "send" does nothing but talk to the world.
+LANES: dict[str, tuple[str, ...]] = {
+    "interactive": (Lane.INTERACTIVE,),
+    "default": (Lane.INTERACTIVE, Lane.DEFAULT),
+    "bulk": (Lane.INTERACTIVE, Lane.DEFAULT, Lane.BULK),
+    "send": (Lane.INTERACTIVE, Lane.DEFAULT, Lane.BULK),
+}
+LOOK_AGAIN = (0.02, 0.1, 0.3)
+POLL_SECONDS = 1.0
+REAP_SECONDS = 1.0
+#: No statement of the engine may outlive its lease.
+STATEMENT_TIMEOUT = "20s"
+
+
+def worker_name(lane: str) -> str:
+    """Who works: host, process and lane, as shown on the run page."""
+    group = os.environ.get("CAREOPS_WORKER_GROUP", "")
+    return f"{socket.gethostname()[:30]}:{group or os.getpid()}:{os.getpid()}:{lane}"
+
+
+def drain(lane: str, *, seconds: float | None = None, until_empty: bool = False) -> int:
+    """Work through a lane for so many seconds, or until nothing is due. Returns how much was done.
+
+    Raises KeyError for an unknown lane, OperationalError when the database goes away; whoever called starts it again.
+    """
+    lanes = LANES[lane]
+    ends = monotonic() + (settings.ENGINE["DRAIN_SECONDS"] if seconds is None else seconds)
+    worker = worker_name(lane)
+    close_old_connections()
+    done = 0
+    with _registered(worker, lane), _bounded(), _bell() as ring, ThreadPoolExecutor(senders.SIDE_BY_SIDE) as pool:
+        rounds = _Rounds(lane, lanes, worker, pool)
+        while monotonic() < ends:
+            worked = rounds.run()
+            done += worked
+            if not worked:
+                if until_empty:
+                    break
+                _rest(worker, rounds, ring, ends)
+    return done
+
+
+class _Rounds:
+    """One look at everything the lane may do; reaping only once in a while."""
+
+    def __init__(self, lane: str, lanes: tuple[str, ...], worker: str, pool: ThreadPoolExecutor) -> None:
+        self.lane, self.lanes, self.worker, self.pool = lane, lanes, worker, pool
+        self.reaped = float("-inf")
+
+    def run(self) -> int:
+        clock.follow_demo()
+        worked = self._reap()
+        if self.lane == "send":
+            return worked + sum(senders.work(lane, self.worker, self.pool) for lane in self.lanes)
+        worked += dispatch()
+        for lane in self.lanes:
+            worked += inbound.work(lane, self.worker)
+            worked += steps.work(lane, self.worker)
+        return worked
+
+    def _reap(self) -> int:
+        if monotonic() - self.reaped < REAP_SECONDS:
+            return 0
+        self.reaped = monotonic()
+        Drainer.objects.filter(pk=self.worker).update(seen_at=clock.RealNow())
+        if self.lane == "send":
+            return senders.reap_lost()
+        lost = reap(StepRun)
+        for row in lost:
+            if row.state == QueueState.FAILED:
+                after_death(row)
+        return len(lost) + len(reap(InboundMessage))
+
+
+def _rest(worker: str, rounds: _Rounds, ring: Callable[[float], bool], ends: float) -> None:
+    """Lie down until somebody rings or it is time to look."""
+    Drainer.objects.filter(pk=worker).update(idle=True)
+    try:
+        for pause in LOOK_AGAIN:
+            if rounds.run() or ring(min(pause, ends - monotonic())):
+                return
+        while monotonic() < ends:
+            if rounds.run() or ring(min(POLL_SECONDS, ends - monotonic())):
+                return
+    finally:
+        Drainer.objects.filter(pk=worker).update(idle=False)
+
+
+@contextmanager
+def _registered(worker: str, lane: str) -> Iterator[None]:
+    Drainer.objects.update_or_create(pk=worker, defaults={"lane": lane, "idle": False, "seen_at": clock.RealNow()})
+    with connection.cursor() as cursor:  # drains that died without a word
+        cursor.execute(
+            "DELETE FROM workflows_drainer WHERE name IN (SELECT name FROM workflows_drainer "
+            "WHERE seen_at < statement_timestamp() - interval '2 minutes' FOR UPDATE SKIP LOCKED)"
+        )
+    try:
+        yield
+    finally:
+        Drainer.objects.filter(pk=worker).delete()
+
+
+@contextmanager
+def _bounded() -> Iterator[None]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('statement_timeout', %s, false)", [STATEMENT_TIMEOUT])
+    try:
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('statement_timeout', '0', false)")
+
+
+@contextmanager
+def _bell() -> Iterator[Callable[[float], bool]]:
+    """A session of its own that LISTENs; ``ring(seconds)`` waits that long and says whether somebody called."""
+    parameters = connection.get_connection_params()
+    keys = {"host", "port", "user", "password", "dbname", "sslmode", "sslrootcert"}
+    target = settings.DATABASE_LISTEN_URL or psycopg.conninfo.make_conninfo(
+        "", **{key: value for key, value in parameters.items() if key in keys}
+    )
+    with psycopg.connect(target, autocommit=True) as listening:
+        listening.execute(f"LISTEN {WAKE}")
+
+        def ring(seconds: float) -> bool:
+            return any(True for _call in listening.notifies(timeout=max(seconds, 0), stop_after=1))
+
+        yield ring

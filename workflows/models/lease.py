@@ -1,0 +1,98 @@
+"""Claiming queue rows: a lease says who works on a row until when, a fence that nobody else may finish it.
+
+A claim is committed before the work begins, so a worker that dies leaves a trace; what it did is not, so nothing is done
+by halves. Rows whose lease ran out are handed out again, one at a time: only a row that was claimed *alone* when its
+worker vanished counts a crash, and three crashes make it a dead letter. So a poison row kills no neighbour.
+
+Leases follow the real clock, not ``careops_now()``: travelling in time must not take work out of anybody's hands.
+Work under a lease is bounded by ``statement_timeout`` and deadlines rather than prolonged by a heartbeat (ADR 0004).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from workflows.models.queue import Queued
+
+CRASH_CAP = 3
+
+Q = TypeVar("Q", bound=Queued)
+
+
+def claim(
+    model: type[Q], lane: str, limit: int, *, worker: str, where: str = "true", durable: bool = False
+) -> list[Q]:
+    """Take up to ``limit`` due rows of a lane, oldest due first; a row to be worked on alone comes alone.
+
+    ``durable`` waits for the claim to reach the disk. Without it a *server* crash may forget a claim, which is harmless
+    for work whose effects would be lost with it, and fatal for an email that has left the house.
+    """
+    rows = _claim(model, lane, limit, worker, f"NOT alone AND ({where})", durable)
+    return rows or _claim(model, lane, 1, worker, f"alone AND ({where})", durable)
+
+
+def _claim(model: type[Q], lane: str, limit: int, worker: str, where: str, durable: bool) -> list[Q]:
+    table = model._meta.db_table
+    with transaction.atomic():
+        if not durable:
+            with connection.cursor() as cursor:
+                cursor.execute("SET LOCAL synchronous_commit TO off")
+        # States stand as literals: a generic plan with a bound state could not use the partial index.
+        claimed = model._base_manager.raw(
+            f"""
+            UPDATE {table} AS row SET state = 'running', fence = row.fence + 1, worker = %s,
+                   lease_until = statement_timestamp() + make_interval(secs => %s)
+            FROM (SELECT id FROM {table} WHERE state = 'due' AND lane = %s AND due_at <= careops_now() AND {where}
+                  ORDER BY due_at, id LIMIT %s FOR UPDATE SKIP LOCKED) AS due
+            WHERE row.id = due.id RETURNING row.*
+            """,  # noqa: S608  (table and condition are ours)
+            [worker, settings.ENGINE["LEASE_SECONDS"], lane, limit],
+        )
+        return sorted(claimed, key=lambda row: (row.due_at, row.pk))
+
+
+def hold(model: type[Q], rows: Sequence[Q]) -> list[Q]:
+    """Lock, in this transaction, those of the rows that are still ours; the others were given to somebody else."""
+    fences = {row.pk: row.fence for row in rows}
+    held = model._base_manager.select_for_update(of=("self",)).filter(pk__in=fences, state="running").order_by("pk")
+    return [row for row in held if row.fence == fences[row.pk]]
+
+
+def release(model: type[Q], rows: Iterable[Q]) -> None:
+    """Give rows back untouched, for somebody else or for the next round."""
+    for row in rows:
+        model._base_manager.filter(pk=row.pk, fence=row.fence, state="running").update(
+            state="due", lease_until=None
+        )
+
+
+def reap(model: type[Q], *, where: str = "true", limit: int = 200) -> list[Q]:
+    """Take back rows whose worker vanished: due again and alone from now on, or dead after three crashes alone."""
+    table = model._meta.db_table
+    return list(
+        model._base_manager.raw(
+            f"""
+            UPDATE {table} AS row SET
+                state = CASE WHEN alone AND crashes + 1 >= %s THEN 'failed' ELSE 'due' END,
+                error_code = CASE WHEN alone AND crashes + 1 >= %s THEN 'crashed' ELSE error_code END,
+                finished_at = CASE WHEN alone AND crashes + 1 >= %s THEN careops_now() END,
+                crashes = crashes + alone::int, alone = true, fence = row.fence + 1, lease_until = NULL,
+                log = log || jsonb_build_array(jsonb_build_object(
+                    'at', careops_now(), 'worker', worker, 'error', 'the worker vanished'))
+            FROM (SELECT id FROM {table} WHERE state = 'running' AND lease_until < statement_timestamp() AND {where}
+                  ORDER BY lease_until LIMIT %s FOR UPDATE SKIP LOCKED) AS lost
+            WHERE row.id = lost.id RETURNING row.*
+            """,  # noqa: S608  (table and condition are ours)
+            [CRASH_CAP, CRASH_CAP, CRASH_CAP, limit],
+        )
+    )
+
+
+def note(row: Queued, *, at: Any, error: str = "", extra: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+    """The row's log with one more attempt in it; the newest twenty are kept."""
+    entry = {"at": at.isoformat(), "worker": row.worker, "error": error, **(extra or {})}
+    return [*row.log, entry][-20:]
