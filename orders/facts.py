@@ -51,7 +51,7 @@ def _placed(last_days: int) -> QuerySet[Any]:
 
 
 def _open_orders() -> QuerySet[Any]:
-    """The outer patient's orders that are under way; as the states are now, history is not kept in the row."""
+    """The outer patient's orders that are under way, by the states as they are now."""
     placed = Q(patient=OuterRef("pk"), created_at__lte=OuterRef("at"))
     return Order.objects.filter(placed, state__in=OPEN)
 

@@ -1,7 +1,7 @@
 """The states of an order, in the order in which an order passes them.
 
-The states and their meaning are CarePortals' (reference/seeds.md §1.4). No diagram of theirs was found, so which move
-leads where is inferred: from the payment to the first gate that is not met; one that does not apply is skipped.
+The states and their meaning are CarePortals' (reference/seeds.md §1.4). No diagram of theirs was found, so
+which move leads where is inferred: from the payment to the first unmet gate, skipping what does not apply.
 """
 
 from __future__ import annotations

@@ -47,9 +47,9 @@ def total_cents() -> Coalesce:
 class Order(Machine):
     """Something a patient ordered.
 
-    The gates between payment and shipment are asked in the order of ``OrderState``; one that does not apply is
-    skipped, so each may be entered from "processing" and from the gates before it. Two are never walked round: a
-    prescription that is awaited must be received, and one that was received is linked before anything ships.
+    The gates between payment and shipment are asked in the order of ``OrderState``. One that does not apply
+    is skipped, so each may be entered from "processing" and from the gates before it. Two are never walked
+    round: a prescription that is awaited must be received, and one that was received must be linked.
     """
 
     created_event = events.ORDER_CREATED
@@ -112,7 +112,7 @@ class Order(Machine):
         ]
         indexes = [
             models.Index(fields=["-created_at", "-id"], name="order_newest"),  # the list of orders
-            models.Index(fields=["patient", "-created_at"], name="order_of_patient"),  # their orders, their facts
+            models.Index(fields=["patient", "-created_at"], name="order_of_patient"),  # a patient's orders
             models.Index(fields=["state", "state_entered_at"], name="order_stuck"),  # "what waits longest?"
         ]
 
