@@ -14,6 +14,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from django.apps import apps
+from django.core.exceptions import ImproperlyConfigured
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import DateTimeField, Func
 
@@ -75,7 +76,12 @@ def values_at(
     ids, moments = zip(*pairs, strict=True)
     with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
         cursor.execute(statement.sql, [list(ids), list(moments), *statement.params])
-        return [_read(refs, row) for row in cursor.fetchall()]
+        rows = cursor.fetchall()
+    if len(rows) != len(pairs):
+        raise ImproperlyConfigured(
+            f"A fact of {model_label} joins rows: write history as Exists or a subquery."
+        )
+    return [_read(refs, row) for row in rows]
 
 
 def read_event(
