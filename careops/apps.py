@@ -7,12 +7,12 @@ class CareopsConfig(AppConfig):
     name = "careops"
     verbose_name = "CareOps"
 
-    #: A django-q schedule names any function to call: whoever may write one runs what they like. allauth's tables hold
-    #: second factors. Neither has a page here.
+    #: A django-q schedule names any function to call: whoever may write one runs what they like. allauth's
+    #: tables hold second factors. Neither has a page here.
     WITHOUT_PAGES = frozenset({"django_q", "account", "mfa"})
 
     def ready(self) -> None:
-        """Take the pages of third-party tables away; every app's admin was loaded before this one is ready."""
+        """Take the pages of third-party tables away; every app's admin is loaded by now."""
         from django.contrib import admin
 
         for model in list(admin.site._registry):

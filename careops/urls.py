@@ -7,6 +7,7 @@ from django.contrib import admin
 from django.urls import include, path
 
 from careops import views
+from workflows.webhooks.inbound import receive
 
 # One sign-in page for everybody: the admin's own would know neither second factors nor rate limits.
 admin.site.login = secure_admin_login(admin.site.login)
@@ -15,6 +16,7 @@ urlpatterns = [
     path("", views.home, name="home"),
     path("admin/", admin.site.urls),
     path("accounts/", include("allauth.urls")),
+    path("hooks/<slug:source>/", receive, name="inbound"),
     path("healthz", views.healthz, name="healthz"),
     path("readyz", views.readyz, name="readyz"),
 ]

@@ -1,18 +1,6 @@
-"""The only door to a record in the staff area."""
+"""The staff area's base classes: every admin of a record is one of these two."""
 
-from __future__ import annotations
+from careops.surfaces.machines import MachineAdmin
+from careops.surfaces.records import RecordAdmin
 
-from unfold.admin import ModelAdmin
-
-
-class RecordAdmin(ModelAdmin):
-    """Any record."""
-
-
-class MachineAdmin(RecordAdmin):
-    """A record with a state."""
-
-    state_colors: dict[str, str] = {}
-
-    def state_badge(self, obj):
-        return obj.get_state_display()
+__all__ = ["MachineAdmin", "RecordAdmin"]
