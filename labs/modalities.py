@@ -17,6 +17,9 @@ from typing import Any, NamedTuple
 
 from django.utils.translation import gettext_lazy as _
 
+#: The high-level words of orders whose end is still to come (seeds.md §5.1).
+UNDER_WAY = frozenset({"received", "collecting_sample", "sample_with_lab"})
+
 
 class Words(NamedTuple):
     """The three words of a status: the order as a whole, how the sample is taken, what exactly happened."""
@@ -168,6 +171,11 @@ def status_choices() -> list[tuple[str, Any]]:
 
 def modality_choices() -> list[tuple[str, Any]]:
     return [(modality.name, modality.label) for modality in MODALITIES.values()]
+
+
+def open_statuses() -> list[str]:
+    """The statuses of orders that are under way."""
+    return [status.name for status in all_statuses() if words(status.name).high in UNDER_WAY]
 
 
 def named(low: str) -> list[str]:

@@ -2,7 +2,8 @@
 
 from labs.models.lab_order import LabOrder, LabOrderStatus
 from labs.models.lab_test import LabTest
-from labs.models.report import Report, Result
+from labs.models.report import Report
 from labs.models.requisition import Requisition
+from labs.models.result import Result
 
 __all__ = ["LabOrder", "LabOrderStatus", "LabTest", "Report", "Requisition", "Result"]

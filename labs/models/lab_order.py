@@ -35,22 +35,22 @@ def _leading(move: str) -> dict[str, Any]:
     """
     ways = list(reached_by(move))
     steps = {before.name for modality, status in ways for before in modality.before(status)}
-    targets = {modality.name: status.name for modality, status in ways}
 
     def nothing_is_skipped(order: LabOrder) -> bool:
         return cause().actor.kind is ActorKind.SYSTEM or order.state in steps
 
-    def own_modality(order: LabOrder, **arguments: Any) -> str:
-        return targets[order.words.modality]
-
     return {
         "source": [below.name for modality, status in ways for below in modality.below(status)],
-        # Named outright while one modality has it, so that everybody can see where the move leads.
-        "target": ways[0][1].name
-        if len(ways) == 1
-        else GET_STATE(own_modality, states=list(targets.values())),
+        "target": _target({modality.name: status.name for modality, status in ways}),
         "conditions": [nothing_is_skipped],
     }
+
+
+def _target(targets: dict[str, str]) -> Any:
+    """The status itself while one modality has it, so that all see where it leads; else the order's own."""
+    if len(targets) == 1:
+        return next(iter(targets.values()))
+    return GET_STATE(lambda order, **arguments: targets[order.words.modality], states=list(targets.values()))
 
 
 class LabOrder(Machine):
@@ -241,17 +241,17 @@ class LabOrder(Machine):
         self._close_requisitions("cancel")
 
     def _close_requisitions(self, move: str) -> None:
-        """Inside the transition's transaction, by whoever makes it: an invariant, so no permission is asked."""
-        for requisition in self.requisitions.select_for_update(of=("self",)).filter(
-            state__in=Requisition.OPEN
-        ):
+        """In the transition's transaction and by whoever makes it: an invariant asks for no permission."""
+        still_open = self.requisitions.filter(state__in=Requisition.OPEN)
+        for requisition in still_open.select_for_update(of=("self",)):
             requisition.run_locked(move, occurred_at=self._occurred_at)
 
 
 class LabOrderStatus(Record):
     """One status the lab named, kept as it was sent, whether or not it moved the order.
 
-    ``rank`` is null for a status we do not know: vocabularies grow (seeds.md §5.1). ``applied`` says that it was news.
+    ``rank`` is null for a status we do not know: vocabularies grow (seeds.md §5.1). ``applied`` says that it
+    was news.
     """
 
     order = models.ForeignKey(

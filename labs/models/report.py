@@ -1,4 +1,4 @@
-"""The lab's answer: a report of markers, and whether the patient may read it."""
+"""The lab's answer, and whether the patient may read it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from django_fsm import GET_STATE, FSMField
 
 from careops.lib.clock import now
 from labs import events
-from workflows.catalogue import Event, Machine, Privacy, Record, transition
+from workflows.catalogue import Machine, Privacy, transition
 
 
 class Report(Machine):
-    """The results of a lab order as one report. Patients read it once it is released, and then always as it is now."""
+    """The results of a lab order as one report. Once released, the patient reads it, always as it is now."""
 
     created_event = events.REPORT_CREATED
     updated_event = events.REPORT_UPDATED
@@ -97,7 +97,7 @@ class Report(Machine):
         conditions=[has_markers],
     )
     def finalise(self) -> None:
-        """No further marker is to come. An empty report cannot be final: whoever hears of it shall find results."""
+        """No further marker is to come. An empty report cannot be final: who hears of it shall find some."""
 
     @transition(
         state,
@@ -122,95 +122,3 @@ class Report(Machine):
     def release(self) -> None:
         """From now on the patient may read it."""
         self.released_at = now()
-
-
-class Result(Record):
-    """One marker of a report, with the lab's range and judgement (the fields of seeds.md §5.6)."""
-
-    created_event = events.REPORT_CRITICAL_RESULT  # told only when it is: see _created_drafts
-    updated_event = events.RESULT_UPDATED
-
-    class Interpretation(models.TextChoices):
-        NORMAL = "normal", _("Normal")
-        ABNORMAL = "abnormal", _("Abnormal")
-        CRITICAL = "critical", _("Critical")
-
-    report = models.ForeignKey(
-        Report,
-        models.PROTECT,
-        related_name="results",
-        verbose_name=_("lab report"),
-        db_index=False,  # labs_result_in_report begins with it
-    )
-    patient = models.ForeignKey(
-        "patients.Patient",
-        models.PROTECT,
-        related_name="lab_results",
-        verbose_name=_("patient"),
-        editable=False,
-        db_index=False,  # labs_result_trend begins with it
-    )
-    name = models.CharField(_("marker"), max_length=120)
-    slug = models.SlugField(_("marker's code"), max_length=120)
-    loinc = models.CharField(_("LOINC"), max_length=12, blank=True)
-    value = models.CharField(_("value"), max_length=200, help_text=_("As the lab writes it."))
-    number = models.DecimalField(_("as a number"), max_digits=20, decimal_places=6, null=True, blank=True)
-    unit = models.CharField(_("unit"), max_length=40, blank=True)
-    min_range = models.DecimalField(_("range from"), max_digits=20, decimal_places=6, null=True, blank=True)
-    max_range = models.DecimalField(_("range to"), max_digits=20, decimal_places=6, null=True, blank=True)
-    interpretation = models.CharField(
-        _("interpretation"), max_length=10, choices=Interpretation.choices, default=Interpretation.NORMAL
-    )
-    above_max = models.BooleanField(_("above range"), default=False)
-    below_min = models.BooleanField(_("below range"), default=False)
-
-    privacy: ClassVar[dict[str, Privacy]] = dict.fromkeys(
-        (
-            "name", "slug", "loinc", "value", "number", "unit", "min_range", "max_range", "interpretation",
-            "above_max", "below_min",
-        ),
-        Privacy.PHI,
-    )  # fmt: skip
-
-    class Meta:
-        verbose_name = _("marker")
-        verbose_name_plural = _("markers")
-        ordering = ["report", "name", "id"]
-        constraints = [
-            models.CheckConstraint(
-                condition=Q(interpretation__in=["normal", "abnormal", "critical"]),
-                name="result_interpretation_known",
-            ),
-            models.CheckConstraint(
-                condition=Q(above_max=False) | Q(below_min=False), name="result_not_above_and_below"
-            ),
-        ]
-        indexes = [
-            models.Index(
-                fields=["report", "interpretation"], name="labs_result_in_report"
-            ),  # "any abnormal one?"
-            models.Index(
-                fields=["patient", "slug", "created_at"], name="labs_result_trend"
-            ),  # a marker over time
-        ]
-
-    def __str__(self) -> str:
-        return f"Marker {str(self.pk)[:8]}"
-
-    @property
-    def is_critical(self) -> bool:
-        return self.interpretation == self.Interpretation.CRITICAL
-
-    def save(self, **kwargs: Any) -> None:
-        self.patient_id = self.report.patient_id
-        if self.number is not None:
-            self.above_max = self.max_range is not None and self.number > self.max_range
-            self.below_min = self.min_range is not None and self.number < self.min_range
-        super().save(**kwargs)
-
-    def _created_drafts(self) -> list[Any]:
-        return super()._created_drafts() if self.is_critical else []
-
-    def update_events(self, fields: frozenset[str]) -> list[Event]:
-        became_critical = "interpretation" in fields and self.is_critical
-        return [events.RESULT_UPDATED, *([events.REPORT_CRITICAL_RESULT] if became_critical else [])]

@@ -15,7 +15,7 @@ from workflows.catalogue import Machine, Privacy, transition
 
 
 class Requisition(Machine):
-    """Made and issued when its lab order reaches *requisition created*, fulfilled when the order is completed."""
+    """Made and issued when its lab order reaches *requisition created*, fulfilled when that is completed."""
 
     created_event = events.REQUISITION_CREATED
     updated_event = events.REQUISITION_UPDATED
