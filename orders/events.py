@@ -60,6 +60,9 @@ ORDER_TRACKING_ADDED = Event(
     aliases={"carevalidate": ("ORDER_TRACKING_ADDED",)},
 )
 
+#: What an edit may be told by, in this order.
+EDITS = (ORDER_SHIPPING_ADDRESS_UPDATED, ORDER_TRACKING_ADDED, ORDER_UPDATED)
+
 ORDER_PENDING = _status(
     "order.pending", _("Somebody put an order back to before its payment."), in_careportals=False
 )
@@ -102,9 +105,7 @@ BY_STATE = {
 events.declare(
     (
         ORDER_CREATED,
-        ORDER_UPDATED,
-        ORDER_SHIPPING_ADDRESS_UPDATED,
-        ORDER_TRACKING_ADDED,
+        *EDITS,
         *BY_STATE.values(),
     )
 )

@@ -33,7 +33,7 @@ ORDER = "orders.Order"
 PATIENT = "patients.Patient"
 
 
-def _days_since(field: str) -> Any:
+def days_since(field: str) -> Any:
     """Whole days between that column and the moment asked for."""
     return ExtractDay(ExpressionWrapper(F("at") - F(field), output_field=DurationField()))
 
@@ -93,7 +93,7 @@ for fact in (
         label=_("the order's age"),
         kind=ValueKind.NUMBER,
         privacy=Privacy.PUBLIC,
-        expression=lambda: _days_since("created_at"),
+        expression=lambda: days_since("created_at"),
         unit=_("days"),
     ),
     Fact(
@@ -102,7 +102,7 @@ for fact in (
         label=_("the time the order has been in its status"),
         kind=ValueKind.NUMBER,
         privacy=Privacy.PUBLIC,
-        expression=lambda: _days_since("state_entered_at"),
+        expression=lambda: days_since("state_entered_at"),
         unit=_("days"),
     ),
     Fact(

@@ -206,23 +206,28 @@ class Order(Machine):
         return OrderState(state)
 
     # ── What a save tells and keeps ──────────────────────────────────────────────────────────────────────
-    def update_events(self, fields: frozenset[str]) -> list[Event]:
-        """The address and the tracking number have events of their own; the rest is an ordinary update."""
+    def _own(self, event: Event, fields: frozenset[str]) -> frozenset[str]:
+        """Of these changed fields, the ones that event tells of: each is told once."""
         address = fields & SHIPPING_ADDRESS
         tracking = fields & {"tracking_number"} if self.tracking_number else frozenset()
-        told = (
-            (events.ORDER_SHIPPING_ADDRESS_UPDATED, address),
-            (events.ORDER_TRACKING_ADDED, tracking),
-            (events.ORDER_UPDATED, fields - address - tracking),
-        )
-        return [event for event, own in told if own]
+        return {
+            events.ORDER_SHIPPING_ADDRESS_UPDATED.name: address,
+            events.ORDER_TRACKING_ADDED.name: tracking,
+            events.ORDER_UPDATED.name: fields - address - tracking,
+        }[event.name]
+
+    def update_events(self, fields: frozenset[str]) -> list[Event]:
+        return [event for event in events.EDITS if self._own(event, fields)]
+
+    def update_data(self, event: Event, fields: frozenset[str]) -> dict[str, Any]:
+        return {"changed": sorted(self._own(event, fields))}
 
     def _drafts_for(self, fields: frozenset[str]) -> list[Draft]:
         """A parcel that ships with a tracking number tells two facts; every other move tells one."""
-        drafts = super()._drafts_for(fields)
-        if self._stashed is None or events.ORDER_TRACKING_ADDED not in self.update_events(fields):
+        drafts, tracking = super()._drafts_for(fields), events.ORDER_TRACKING_ADDED
+        if self._stashed is None or not self._own(tracking, fields):
             return drafts
-        return [*drafts, draft(events.ORDER_TRACKING_ADDED, self, data={"changed": ["tracking_number"]})]
+        return [*drafts, draft(tracking, self, data=self.update_data(tracking, fields))]
 
     def _fields_to_write(self, changed: frozenset[str]) -> frozenset[str]:
         fields = super()._fields_to_write(changed)
