@@ -11,7 +11,19 @@ from django import forms
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
-from workflows.catalogue import Action, Answer, Done, Outcome, Step, StepFailed, Stop, Until, ValueKind, actions, facts
+from workflows.catalogue import (
+    Action,
+    Answer,
+    Done,
+    Outcome,
+    Step,
+    StepFailed,
+    Stop,
+    Until,
+    ValueKind,
+    actions,
+    facts,
+)
 from workflows.catalogue.machine import Machine, machines
 from workflows.models import Endpoint
 
@@ -45,7 +57,9 @@ class WaitForm(forms.Form):
         required=False,
     )  # fmt: skip
     time_of_day = forms.TimeField(
-        label=_("Then until"), required=False, help_text=_("A time of day where the patient lives, such as 09:00.")
+        label=_("Then until"),
+        required=False,
+        help_text=_("A time of day where the patient lives, such as 09:00."),
     )
 
     def clean(self) -> dict[str, Any]:
@@ -137,7 +151,11 @@ def transition_choices() -> list[tuple[str, list[tuple[str, Any]]]]:
     return [
         (
             str(model._meta.verbose_name).capitalize(),
-            [(f"{model._meta.label}:{move.name}", move.label) for move in model.moves().values() if move.offered],
+            [
+                (f"{model._meta.label}:{move.name}", move.label)
+                for move in model.moves().values()
+                if move.offered
+            ],
         )
         for model in sorted(machines(), key=lambda model: model._meta.label)
         if any(move.offered for move in model.moves().values())

@@ -8,9 +8,9 @@ class WorkflowsConfig(AppConfig):
 
     def ready(self) -> None:
         """Open the sink, let every app declare what it has, and close the registries."""
-        from workflows import checks  # noqa: F401, PLC0415  (models are loaded only now)
-        from workflows.catalogue import action, event, fact, ports, recording  # noqa: PLC0415
-        from workflows.models.event_record import TableSink  # noqa: PLC0415
+        from workflows import checks  # noqa: F401  (models are loaded only now)
+        from workflows.catalogue import action, event, fact, ports, recording
+        from workflows.models.event_record import TableSink
 
         recording.provide_sink(TableSink())
         autodiscover_modules("events", "facts", "actions", "reactions", "channels", "sources", "envelopes")

@@ -70,7 +70,9 @@ def judge(reply: Reply) -> Sent:
     detail = _("The receiver answered %(status)s.") % {"status": reply.status}
     if reply.status == GONE:
         return Sent(Fate.REFUSED, detail, status=reply.status)
-    return Sent(Fate.LATER, detail, status=reply.status, retry_after=_seconds(reply.headers.get("retry-after", "")))
+    return Sent(
+        Fate.LATER, detail, status=reply.status, retry_after=_seconds(reply.headers.get("retry-after", ""))
+    )
 
 
 def _small_json(body: bytes) -> Any:

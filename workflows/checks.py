@@ -24,7 +24,10 @@ def ports_have_providers(**kwargs: Any) -> list[CheckMessage]:
         if name not in channels
     ]
     faults += [
-        Error(f"CAREOPS has a secret for the inbound source {name!r}, which no app provides.", id="workflows.E003")
+        Error(
+            f"CAREOPS has a secret for the inbound source {name!r}, which no app provides.",
+            id="workflows.E003",
+        )
         for name, secrets in settings.INBOUND_SECRETS.items()
         if secrets and name not in inbound_sources
     ]
@@ -35,8 +38,10 @@ def ports_have_providers(**kwargs: Any) -> list[CheckMessage]:
 def machines_announce_declared_events(**kwargs: Any) -> list[CheckMessage]:
     """An event a transition announces is registered, and is about that machine."""
     return [
-        Error(f"{model._meta.label}.{move.name} announces {event.name}, declared for {event.subject}.",
-              id="workflows.E004")  # fmt: skip
+        Error(
+            f"{model._meta.label}.{move.name} announces {event.name}, declared for {event.subject}.",
+            id="workflows.E004",
+        )
         for model in machines()
         for move in model.moves().values()
         for event in announced(move.announces)

@@ -37,7 +37,11 @@ AUTOMATION_ARCHIVED = Event(
 _ENDPOINT = {"subject": "workflows.Endpoint", "patient": None}
 
 ENDPOINT_CREATED = Event(
-    name="endpoint.created", says=_("A webhook endpoint was added."), kind=Kind.CREATED, carries=("to",), **_ENDPOINT
+    name="endpoint.created",
+    says=_("A webhook endpoint was added."),
+    kind=Kind.CREATED,
+    carries=("to",),
+    **_ENDPOINT,
 )
 ENDPOINT_UPDATED = Event(
     name="endpoint.updated", says=_("A webhook endpoint was edited."), kind=Kind.UPDATED, carries=("changed",),

@@ -104,7 +104,9 @@ def _tell(row: Delivery) -> None:
     held = row.state == QueueState.HELD
     ops_alert(
         key=f"delivery:{row.pk}:{row.state}",
-        title=_("It is unknown whether a message was sent") if held else _("A message could not be delivered"),
+        title=_("It is unknown whether a message was sent")
+        if held
+        else _("A message could not be delivered"),
         detail=_("Delivery %(id)s (%(channel)s): look at it, then settle it or send it again.")
         % {"id": row.pk, "channel": row.channel},
     )

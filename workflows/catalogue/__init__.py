@@ -3,7 +3,18 @@
 Domain apps import from this package and from ``workflows.conditions``, and nothing else of workflows.
 """
 
-from workflows.catalogue.action import Action, Answer, Done, Outcome, Step, StepFailed, Stop, TryLater, Until, actions
+from workflows.catalogue.action import (
+    Action,
+    Answer,
+    Done,
+    Outcome,
+    Step,
+    StepFailed,
+    Stop,
+    TryLater,
+    Until,
+    actions,
+)
 from workflows.catalogue.errors import Conflict, IllegalTransition, MisusedMachine, NotPermitted
 from workflows.catalogue.event import Event, Kind, events
 from workflows.catalogue.fact import EventFact, Fact, Parameter, Privacy, ValueKind, event_facts, facts

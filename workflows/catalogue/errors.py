@@ -12,7 +12,9 @@ class Conflict(Exception):
     """Somebody else changed the record after it was read; nothing was written. Read it again and decide anew."""
 
     def __init__(self, what: str) -> None:
-        super().__init__(_("%(what)s was changed by somebody else meanwhile. Look at it again.") % {"what": what})
+        super().__init__(
+            _("%(what)s was changed by somebody else meanwhile. Look at it again.") % {"what": what}
+        )
 
 
 class IllegalTransition(Exception):

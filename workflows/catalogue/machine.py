@@ -12,7 +12,8 @@ from datetime import datetime
 from typing import Any, Final, Self, TypeVar
 
 from django.core.exceptions import ImproperlyConfigured
-from django.db import models, transaction as db_transaction
+from django.db import models
+from django.db import transaction as db_transaction
 from django_fsm import FSMField, TransitionNotAllowed, can_proceed
 from django_fsm import transition as fsm_transition
 from django_fsm.signals import post_transition
@@ -70,7 +71,7 @@ def transition(
     ``needs`` is "app.codename"; "" leaves the move to the system alone. ``arguments`` is a Django form whose cleaned
     data become the method's keyword arguments. ``offered`` False hides the move from people: a gateway's business.
     """
-    inner = fsm_transition(
+    return fsm_transition(
         field=field,
         source=list(source) if not isinstance(source, str) else source,
         target=target,
@@ -78,7 +79,6 @@ def transition(
         permission=needs or (lambda instance, user: False),
         custom={"event": event, "needs": needs, "label": label, "arguments": arguments, "offered": offered},
     )
-    return inner  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,5 +258,3 @@ def machines() -> Iterator[type[Machine]]:
         pending += model.__subclasses__()
         if not model._meta.abstract:
             yield model
-
-

@@ -24,7 +24,9 @@ class RecordQuerySet(models.QuerySet[Any]):
     """A queryset that refuses the bulk writes nobody would hear of."""
 
     def _refuse(self, call: str, instead: str) -> NoReturn:
-        raise MisusedMachine(f"{self.model.__name__}.{call}() would change records without an event: {instead}.")
+        raise MisusedMachine(
+            f"{self.model.__name__}.{call}() would change records without an event: {instead}."
+        )
 
     def update(self, **kwargs: Any) -> int:
         self._refuse("update", "save them one by one, or perform() a transition")
@@ -93,7 +95,9 @@ class Record(models.Model):
         )
 
     # ── Saving ───────────────────────────────────────────────────────────────────────────────────────────
-    def save(self, *, update_fields: Iterable[str] | None = None, using: str | None = None, **kwargs: Any) -> None:
+    def save(
+        self, *, update_fields: Iterable[str] | None = None, using: str | None = None, **kwargs: Any
+    ) -> None:
         """Write what changed and record it, in one transaction; nothing changed means nothing is written.
 
         Raises Conflict when somebody else saved the record after it was loaded.
@@ -131,7 +135,9 @@ class Record(models.Model):
         self._remember()
 
     def _drafts_for(self, fields: frozenset[str]) -> list[Draft]:
-        return [draft(event, self, data=self.update_data(event, fields)) for event in self.update_events(fields)]
+        return [
+            draft(event, self, data=self.update_data(event, fields)) for event in self.update_events(fields)
+        ]
 
     def _created_drafts(self) -> list[Draft]:
         return [draft(self.created_event, self, data=self.created_data())] if self.created_event else []

@@ -33,7 +33,12 @@ def finish(row: StepRun, at: datetime, outcome: Outcome | Skipped) -> None:
     row.lease_until = None
     row.error = row.error_code = ""
     if isinstance(outcome, Until):
-        row.state, row.due_at, row.rested, row.result = QueueState.DUE, outcome.moment, True, dict(outcome.result)
+        row.state, row.due_at, row.rested, row.result = (
+            QueueState.DUE,
+            outcome.moment,
+            True,
+            dict(outcome.result),
+        )
     elif isinstance(outcome, Answer):
         row.state, row.awaits = QueueState.WAITING, outcome.delivery_key
     elif isinstance(outcome, Done):

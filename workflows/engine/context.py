@@ -13,9 +13,9 @@ from django.utils.translation import gettext as _
 
 from careops.access.actor import Actor
 from workflows.catalogue.action import StepFailed
+from workflows.conditions import ref
 from workflows.engine.facts import Question, gather
 from workflows.engine.program import Program, ProgramStep
-from workflows.conditions.tree import FactRef
 from workflows.models import Delivery, Endpoint, EventRecord, StepRun
 
 
@@ -65,8 +65,8 @@ class StepContext:
 
     def fact(self, name: str, **parameters: int) -> Any:
         """The value of a fact as of this attempt, or None."""
-        ref = FactRef.of(name, parameters)
-        return gather([Question(self.event, self.at, frozenset([ref]), {})])[0].get(ref)
+        asked = ref(name, parameters)
+        return gather([Question(self.event, self.at, frozenset([asked]), {})])[0].get(asked)
 
     def deliver(self, endpoint_id: str, body: Mapping[str, Any]) -> str:
         """Queue a webhook for the endpoint, once per step; returns the delivery's key."""

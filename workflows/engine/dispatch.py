@@ -46,7 +46,9 @@ def dispatch(limit: int = limits.BATCH) -> int:
     except DatabaseError as error:
         if limit == 1 or isinstance(error, InterfaceError | OperationalError):
             raise  # the connection is gone, or a lock was not to be had: the next round tries again
-        log.warning("A batch of events could not be dispatched (%s); taking them one by one.", type(error).__name__)
+        log.warning(
+            "A batch of events could not be dispatched (%s); taking them one by one.", type(error).__name__
+        )
         return sum(_dispatch(1, isolate=True) for _one in range(limit))
 
 
@@ -108,7 +110,11 @@ def _plan(events: Sequence[EventRecord], *, isolate: bool) -> Plan:
 
 def live_programs() -> list[Program]:
     """The published version of every automation that is switched on."""
-    live = Automation.objects.filter(state=Automation.State.LIVE).order_by("name").values_list("live_id", flat=True)
+    live = (
+        Automation.objects.filter(state=Automation.State.LIVE)
+        .order_by("name")
+        .values_list("live_id", flat=True)
+    )
     return [program(version_id) for version_id in live]
 
 
@@ -125,7 +131,14 @@ def _plan_run(plan: Plan, event: EventRecord, candidate: Program, trace: dict[st
     plan.runs.append(run)
     first = candidate.steps[0]
     plan.first_steps.append(
-        StepRun(run=run, key=first.key, position=1, action=first.action, lane=candidate.lane, input=first.parameters)
+        StepRun(
+            run=run,
+            key=first.key,
+            position=1,
+            action=first.action,
+            lane=candidate.lane,
+            input=first.parameters,
+        )
     )
 
 

@@ -57,7 +57,12 @@ def drain(lane: str, *, seconds: float | None = None, until_empty: bool = False)
     worker = worker_name(lane)
     close_old_connections()
     done = 0
-    with _registered(worker, lane), _bounded(), _bell() as ring, ThreadPoolExecutor(senders.SIDE_BY_SIDE) as pool:
+    with (
+        _registered(worker, lane),
+        _bounded(),
+        _bell() as ring,
+        ThreadPoolExecutor(senders.SIDE_BY_SIDE) as pool,
+    ):
         rounds = _Rounds(lane, lanes, worker, pool)
         while monotonic() < ends:
             worked = rounds.run()
@@ -117,7 +122,9 @@ def _rest(worker: str, rounds: _Rounds, ring: Callable[[float], bool], ends: flo
 
 @contextmanager
 def _registered(worker: str, lane: str) -> Iterator[None]:
-    Drainer.objects.update_or_create(pk=worker, defaults={"lane": lane, "idle": False, "seen_at": clock.RealNow()})
+    Drainer.objects.update_or_create(
+        pk=worker, defaults={"lane": lane, "idle": False, "seen_at": clock.RealNow()}
+    )
     with connection.cursor() as cursor:  # drains that died without a word
         cursor.execute(
             "DELETE FROM workflows_drainer WHERE name IN (SELECT name FROM workflows_drainer "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,9 +11,7 @@ from uuid import UUID
 
 from django.conf import settings
 
-from workflows.catalogue.fact import event_facts, facts
-from workflows.conditions.resolve import values_at
-from workflows.conditions.tree import FactRef
+from workflows.conditions import FactRef, by_model, read_event, values_at
 from workflows.models import EventRecord
 
 Values = dict[FactRef, Any]
@@ -38,50 +36,19 @@ def subject_of(event: EventRecord, model: str) -> UUID | None:
 
 def gather(questions: Sequence[Question]) -> list[Values]:
     """The values for each question, in order. What the event cannot answer is missing: a verdict, not an error."""
-    answers: list[Values] = [_from_memory(question) for question in questions]
+    answers = [
+        read_event(one.refs, one.event, payload=one.event.data, results=one.results) for one in questions
+    ]
     asked: dict[str, list[tuple[int, UUID]]] = defaultdict(list)
     refs: dict[str, set[FactRef]] = defaultdict(set)
     for index, question in enumerate(questions):
-        for model, wanted in _by_model(question.refs).items():
+        for model, wanted in by_model(question.refs).items():
             if (row_id := subject_of(question.event, model)) is not None:
                 asked[model].append((index, row_id))
-                refs[model] |= wanted
+                refs[model].update(wanted)
     for model, rows in asked.items():
         pairs = [(row_id, questions[index].at) for index, row_id in rows]
-        found = values_at(model, pairs, sorted(refs[model]))
-        for (index, _row_id), values in zip(rows, found, strict=True):
+        # Sorted, so that the same set of facts is the same compiled statement every time.
+        for (index, _row_id), values in zip(rows, values_at(model, pairs, sorted(refs[model])), strict=True):
             answers[index].update(values)
     return answers
-
-
-def _by_model(refs: Iterable[FactRef]) -> dict[str, set[FactRef]]:
-    models: dict[str, set[FactRef]] = defaultdict(set)
-    for ref in refs:
-        if ref.name in facts:
-            models[facts.get(ref.name).model].add(ref)
-    return models
-
-
-def _from_memory(question: Question) -> Values:
-    values: Values = {}
-    for ref in question.refs:
-        if ref.name in event_facts:
-            values[ref] = event_facts.get(ref.name).read(question.event)
-        elif ref.name.startswith("event.payload."):
-            values[ref] = walk(question.event.data, ref.name.split(".")[2:])
-        elif ref.name.startswith("step."):
-            _step, key, *path = ref.name.split(".")
-            values[ref] = walk(question.results.get(key), path[1:])
-    return values
-
-
-def walk(data: Any, path: Sequence[str]) -> Any:
-    """The value at that path of plain JSON, or None."""
-    for part in path:
-        if isinstance(data, dict):
-            data = data.get(part)
-        elif isinstance(data, list) and part.isdigit() and int(part) < len(data):
-            data = data[int(part)]
-        else:
-            return None
-    return data

@@ -63,7 +63,9 @@ def _apply(row: InboundMessage) -> None:
 def _resolved(source: InboundSource, row: InboundMessage, body: Any) -> models.Model | None:
     if row.resolved_to is None or source.candidates is None:
         return None
-    found: models.Model | None = source.candidates(body).model._base_manager.filter(pk=row.resolved_to).first()
+    found: models.Model | None = (
+        source.candidates(body).model._base_manager.filter(pk=row.resolved_to).first()
+    )
     return found
 
 

@@ -36,7 +36,9 @@ class Verdicts:
         return [(event, key[1]) for key, (event, holds, _trace) in self._found.items() if holds]
 
     def matching(self, event: EventRecord) -> list[Program]:
-        return [key[1] for key, (_event, holds, _trace) in self._found.items() if holds and key[0] == event.pk]
+        return [
+            key[1] for key, (_event, holds, _trace) in self._found.items() if holds and key[0] == event.pk
+        ]
 
     def non_matching(self, event: EventRecord) -> list[tuple[Program, Trace]]:
         return [

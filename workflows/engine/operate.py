@@ -134,7 +134,12 @@ def match_message(message: InboundMessage, record_id: UUID, *, by: Actor, reason
         )
         for sibling in siblings.order_by("created_at"):
             sibling.resolved_to, sibling.verdict = record_id, InboundMessage.Verdict.PENDING
-            sibling.state, sibling.due_at, sibling.finished_at, sibling.error = QueueState.DUE, clock.now(), None, ""
+            sibling.state, sibling.due_at, sibling.finished_at, sibling.error = (
+                QueueState.DUE,
+                clock.now(),
+                None,
+                "",
+            )
             sibling.save()
         audit(AuditEntry.Act.RESOLVE, by, InboundMessage, [row.pk], reason=reason)
         row.refresh_from_db()

@@ -11,7 +11,7 @@ from uuid import UUID
 from careops.access.actor import Actor
 from workflows.catalogue.action import Action, actions
 from workflows.catalogue.event import Event, events
-from workflows.conditions.tree import Group, parse
+from workflows.conditions import Group, parse
 from workflows.models import AutomationVersion
 
 
@@ -69,7 +69,7 @@ def read(version_id: UUID, automation_id: UUID, number: int, definition: Mapping
         automation_id=automation_id,
         number=number,
         trigger=definition["trigger"],
-        conditions=parse(definition["conditions"]),
+        conditions=parse(definition["conditions"], stored=True),
         lane=definition["lane"],
         steps=tuple(
             ProgramStep(
@@ -77,7 +77,7 @@ def read(version_id: UUID, automation_id: UUID, number: int, definition: Mapping
                 position=position,
                 action=step["action"],
                 parameters=step["parameters"],
-                only_if=parse(step["only_if"]),
+                only_if=parse(step["only_if"], stored=True),
                 otherwise=step["otherwise"],
                 on_failure=step["on_failure"],
             )

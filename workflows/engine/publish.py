@@ -20,8 +20,7 @@ from workflows.catalogue.action import Action, actions
 from workflows.catalogue.event import Event, events
 from workflows.catalogue.fact import facts
 from workflows.catalogue.registry import UnknownName
-from workflows.conditions.tree import Group, parse
-from workflows.conditions.words import sentence
+from workflows.conditions import Group, parse, sentence
 from workflows.engine.limits import MAX_STEPS
 from workflows.models import Automation, AutomationVersion, Step
 
@@ -109,7 +108,9 @@ def _triggers(name: str, faults: list[str]) -> list[Event]:
         return []
 
 
-def _check_conditions(stored: Mapping[str, Any], triggers: Sequence[Event], place: str, faults: list[str]) -> None:
+def _check_conditions(
+    stored: Mapping[str, Any], triggers: Sequence[Event], place: str, faults: list[str]
+) -> None:
     try:
         tree = parse(stored)
     except ValidationError as error:
@@ -139,7 +140,11 @@ def _checked(step: Step, place: str, faults: list[str]) -> tuple[Action, Mapping
     form = action.form(data=step.parameters)
     if form.is_valid():
         return action, form.cleaned_data
-    faults.extend(f"{place}: {_field_label(form, name)}: {text}" for name, texts in form.errors.items() for text in texts)
+    faults.extend(
+        f"{place}: {_field_label(form, name)}: {text}"
+        for name, texts in form.errors.items()
+        for text in texts
+    )
     return None
 
 
@@ -162,7 +167,11 @@ def say_step(step: Step) -> str:
     """One step in words; an unfinished one says so instead."""
     action = actions.get(step.action)
     form = action.form(data=step.parameters)
-    said = action.says(form.cleaned_data) if form.is_valid() else _("%(action)s (unfinished)") % {"action": action.label}
+    said = (
+        action.says(form.cleaned_data)
+        if form.is_valid()
+        else _("%(action)s (unfinished)") % {"action": action.label}
+    )
     tree: Group = parse(step.only_if)
     if tree.fact_refs():
         otherwise = step.get_otherwise_display()

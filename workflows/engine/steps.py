@@ -116,7 +116,8 @@ def _ask(rows: Sequence[StepRun], at: Any) -> dict[int, Any]:
     """The verdict of every step's own condition, read for the whole batch at once."""
     asking = [row for row in rows if row.run.version_id and not row.rested and _only_if(row).fact_refs()]
     questions = [
-        Question(row.run.event, at, frozenset(_only_if(row).fact_refs()), advance.results(row.run)) for row in asking
+        Question(row.run.event, at, frozenset(_only_if(row).fact_refs()), advance.results(row.run))
+        for row in asking
     ]
     return {
         row.pk: _only_if(row).evaluate(values, at)
@@ -153,7 +154,9 @@ def _run_action(context: StepContext) -> Outcome:
     action: Action = context.step.resolve()
     form = action.form(data=dict(context.step.parameters))
     if not form.is_valid():
-        raise StepFailed("bad_parameters", "; ".join(f"{name}: {text[0]}" for name, text in form.errors.items()))
+        raise StepFailed(
+            "bad_parameters", "; ".join(f"{name}: {text[0]}" for name, text in form.errors.items())
+        )
     for permission in sorted(action.needs(form.cleaned_data, context.event.subject_type)):
         if not context.actor.has_perm(permission):
             raise NotPermitted(action.name, permission)
@@ -176,5 +179,3 @@ def _words(error: Exception) -> str:
     """Our own errors are written for people and hold no PHI; anybody else's words are left out."""
     ours = (StepFailed, TryLater, NotPermitted, IllegalTransition, Conflict, UnknownName)
     return str(error) if isinstance(error, ours) else ""
-
-

@@ -2,6 +2,7 @@
 
 from workflows.models.event_record import EventRecord, event_recorded
 from workflows.models.queue import OVER, Drainer, Lane, Queued, QueueState
+
 from workflows.models.automation import Automation, AutomationVersion, Step  # isort: skip
 from workflows.models.run import NonMatch, Run, StepRun  # isort: skip
 from workflows.models.endpoint import Endpoint  # isort: skip

@@ -59,7 +59,8 @@ class Automation(Machine):
                 condition=Q(state__in=["draft", "live", "paused", "archived"]), name="automation_state_known"
             ),
             models.CheckConstraint(
-                condition=Q(live__isnull=False) | Q(state__in=["draft", "archived"]), name="automation_live_has_version"
+                condition=Q(live__isnull=False) | Q(state__in=["draft", "archived"]),
+                name="automation_live_has_version",
             ),
         ]
 
@@ -102,7 +103,9 @@ class Step(models.Model):
         STOP = "stop", _("stop here")
         CONTINUE = "continue", _("go on with the next step")
 
-    automation = models.ForeignKey(Automation, models.CASCADE, related_name="steps", verbose_name=_("automation"))
+    automation = models.ForeignKey(
+        Automation, models.CASCADE, related_name="steps", verbose_name=_("automation")
+    )
     position = models.PositiveIntegerField(_("place"), default=0, db_index=True)
     key = models.SlugField(_("key"), max_length=40, blank=True)
     action = models.CharField(_("do this"), max_length=60, choices=actions.choices)
@@ -139,7 +142,9 @@ class AutomationVersion(models.Model):
     """What was published, word for word. Never changed: a run belongs to exactly one."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    automation = models.ForeignKey(Automation, models.PROTECT, related_name="versions", verbose_name=_("automation"))
+    automation = models.ForeignKey(
+        Automation, models.PROTECT, related_name="versions", verbose_name=_("automation")
+    )
     number = models.PositiveIntegerField(_("number"))
     definition = models.JSONField(_("definition"))
     permissions = models.JSONField(_("may"), default=list)

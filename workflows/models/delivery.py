@@ -43,7 +43,9 @@ class Delivery(Queued):
         default_permissions: ClassVar[tuple[str, ...]] = ("view",)
         indexes = [
             *Queued.queue_indexes("delivery"),
-            models.Index(fields=["subject_type", "subject_id"], name="delivery_of_subject"),  # a message's page
+            models.Index(
+                fields=["subject_type", "subject_id"], name="delivery_of_subject"
+            ),  # a message's page
         ]
 
     def __str__(self) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
-
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -29,7 +27,10 @@ class Endpoint(Machine):
     name = models.CharField(_("name"), max_length=80, unique=True)
     url = models.URLField(_("address"), max_length=500)
     vocabulary = models.CharField(
-        _("vocabulary"), max_length=20, default="careops", help_text=_("How events are spelled and written for it.")
+        _("vocabulary"),
+        max_length=20,
+        default="careops",
+        help_text=_("How events are spelled and written for it."),
     )
     subscriptions = models.JSONField(
         _("told of these events"), default=list, blank=True,

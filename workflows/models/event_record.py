@@ -42,7 +42,11 @@ class EventRecord(models.Model):
     recorded_at = models.DateTimeField(_("recorded at"), db_default=Now())
     correlation_id = models.UUIDField(_("correlation"), default=uuid.uuid4)
     caused_by = models.ForeignKey(
-        "workflows.Run", models.SET_NULL, null=True, related_name="caused_events", verbose_name=_("because of")
+        "workflows.Run",
+        models.SET_NULL,
+        null=True,
+        related_name="caused_events",
+        verbose_name=_("because of"),
     )
     depth = models.PositiveSmallIntegerField(_("depth"), default=0)
     quiet = models.BooleanField(_("quiet"), default=False)
@@ -57,7 +61,9 @@ class EventRecord(models.Model):
         indexes = [
             # The dispatcher: rows not numbered yet, oldest first.
             models.Index(fields=["id"], name="event_undispatched", condition=models.Q(position=None)),
-            models.Index(fields=["subject_type", "subject_id", "-id"], name="event_of_subject"),  # a record's timeline
+            models.Index(
+                fields=["subject_type", "subject_id", "-id"], name="event_of_subject"
+            ),  # a record's timeline
             models.Index(fields=["patient_id", "-id"], name="event_of_patient"),  # a patient's timeline
             models.Index(fields=["correlation_id"], name="event_correlation"),  # "what else happened then?"
         ]
@@ -75,9 +81,7 @@ ROW = (
     "%s::uuid, %s::bigint, %s::smallint, %s::boolean, %s::text)"
 )
 # Nobody is told per event while drains are busy: a NOTIFY each halves the throughput. An idle drain says so in the table.
-WAKE_IF_IDLE = (
-    f"SELECT pg_notify('{WAKE}', '') WHERE EXISTS (SELECT 1 FROM workflows_drainer WHERE idle)"  # noqa: S608  (constants)
-)
+WAKE_IF_IDLE = f"SELECT pg_notify('{WAKE}', '') WHERE EXISTS (SELECT 1 FROM workflows_drainer WHERE idle)"  # noqa: S608  (constants)
 
 
 def _parameters(draft: Draft) -> list[Any]:
@@ -120,10 +124,18 @@ class TableSink:
             event_recorded.send(sender=EventRecord, draft=draft)
 
     def enqueue(self, channel: str, subject: models.Model, *, key: str, lane: str) -> None:
-        from workflows.models.delivery import Delivery  # noqa: PLC0415  (delivery.py imports the queue, which is ours)
+        from workflows.models.delivery import Delivery
 
         Delivery.objects.bulk_create(
-            [Delivery(channel=channel, key=key, subject_type=subject._meta.label, subject_id=subject.pk, lane=lane)],
+            [
+                Delivery(
+                    channel=channel,
+                    key=key,
+                    subject_type=subject._meta.label,
+                    subject_id=subject.pk,
+                    lane=lane,
+                )
+            ],
             ignore_conflicts=True,
         )
         wake()

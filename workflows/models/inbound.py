@@ -44,7 +44,9 @@ class InboundMessage(Queued):
         indexes = [
             *Queued.queue_indexes("inbound"),
             models.Index(fields=["verdict", "-created_at"], name="inbound_by_verdict"),  # the unmatched list
-            models.Index(fields=["source", "reference"], name="inbound_reference"),  # all about one of their records
+            models.Index(
+                fields=["source", "reference"], name="inbound_reference"
+            ),  # all about one of their records
         ]
 
     def __str__(self) -> str:

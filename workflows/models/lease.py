@@ -58,7 +58,11 @@ def _claim(model: type[Q], lane: str, limit: int, worker: str, where: str, durab
 def hold(model: type[Q], rows: Sequence[Q]) -> list[Q]:
     """Lock, in this transaction, those of the rows that are still ours; the others were given to somebody else."""
     fences = {row.pk: row.fence for row in rows}
-    held = model._base_manager.select_for_update(of=("self",)).filter(pk__in=fences, state="running").order_by("pk")
+    held = (
+        model._base_manager.select_for_update(of=("self",))
+        .filter(pk__in=fences, state="running")
+        .order_by("pk")
+    )
     return [row for row in held if row.fence == fences[row.pk]]
 
 
@@ -92,7 +96,9 @@ def reap(model: type[Q], *, where: str = "true", limit: int = 200) -> list[Q]:
     )
 
 
-def note(row: Queued, *, at: Any, error: str = "", extra: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+def note(
+    row: Queued, *, at: Any, error: str = "", extra: Mapping[str, Any] | None = None
+) -> list[dict[str, Any]]:
     """The row's log with one more attempt in it; the newest twenty are kept."""
     entry = {"at": at.isoformat(), "worker": row.worker, "error": error, **(extra or {})}
     return [*row.log, entry][-20:]

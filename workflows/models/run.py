@@ -53,14 +53,21 @@ class Run(models.Model):
         default_permissions: ClassVar[tuple[str, ...]] = ("view",)
         constraints = [
             models.UniqueConstraint(fields=["event", "automation"], name="run_once_per_event"),
-            models.UniqueConstraint(fields=["event", "reaction"], name="reaction_once_per_event",
-                                    condition=~Q(reaction="")),  # fmt: skip
-            models.CheckConstraint(condition=Q(version__isnull=False) | ~Q(reaction=""), name="run_of_something"),
+            models.UniqueConstraint(
+                fields=["event", "reaction"], name="reaction_once_per_event", condition=~Q(reaction="")
+            ),
+            models.CheckConstraint(
+                condition=Q(version__isnull=False) | ~Q(reaction=""), name="run_of_something"
+            ),
         ]
         indexes = [
-            models.Index(fields=["automation", "subject_id", "-started_at"], name="run_per_subject"),  # the hourly bound
+            models.Index(
+                fields=["automation", "subject_id", "-started_at"], name="run_per_subject"
+            ),  # the hourly bound
             models.Index(fields=["patient_id", "-id"], name="run_of_patient"),  # a patient's timeline
-            models.Index(fields=["subject_type", "subject_id", "-id"], name="run_of_subject"),  # a record's timeline
+            models.Index(
+                fields=["subject_type", "subject_id", "-id"], name="run_of_subject"
+            ),  # a record's timeline
             models.Index(fields=["state", "-id"], name="run_by_state"),  # the list's filter
         ]
 
@@ -114,7 +121,9 @@ class NonMatch(models.Model):
         verbose_name_plural = _("non-runs")
         ordering = ["-event_id"]
         default_permissions: ClassVar[tuple[str, ...]] = ("view",)
-        indexes = [GinIndex(fields=["automations"], name="nonmatch_automations")]  # an automation's "why not?" list
+        indexes = [
+            GinIndex(fields=["automations"], name="nonmatch_automations")
+        ]  # an automation's "why not?" list
 
     def __str__(self) -> str:
         return f"Non-runs of event {self.event_id}"

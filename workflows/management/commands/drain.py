@@ -14,7 +14,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--lane", choices=sorted(LANES), help="Only this lane; all of them otherwise.")
-        parser.add_argument("--seconds", type=float, default=300.0, help="Stop after so many seconds at the latest.")
+        parser.add_argument(
+            "--seconds", type=float, default=300.0, help="Stop after so many seconds at the latest."
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         lanes = [options["lane"]] if options["lane"] else ["bulk", "send"]

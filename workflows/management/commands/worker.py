@@ -42,7 +42,9 @@ class Command(BaseCommand):
     help = "Run one worker group: django-q2's cluster, supervised. Start as many as there are machines."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--check", action="store_true", help="Only say whether some drain is alive (exit code).")
+        parser.add_argument(
+            "--check", action="store_true", help="Only say whether some drain is alive (exit code)."
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["check"]:
@@ -95,12 +97,12 @@ class Supervisor:
         log.info("Worker group %s started its cluster, process group %d.", self.group, self.cluster.pid)
 
     def _keep_in_circulation(self) -> None:
-        from workflows.tasks import ask  # noqa: PLC0415  (django-q2 reads its settings at import; the group is set by then)
+        from workflows.tasks import ask
 
         alive = set(
-            Drainer.objects.filter(name__contains=f":{self.group}:", seen_at__gte=RealNow() - ALIVE).values_list(
-                "lane", flat=True
-            )
+            Drainer.objects.filter(
+                name__contains=f":{self.group}:", seen_at__gte=RealNow() - ALIVE
+            ).values_list("lane", flat=True)
         )
         for lane in LANES:
             if lane in alive:
@@ -108,7 +110,9 @@ class Supervisor:
             elif monotonic() - self.asked.get(lane, float("-inf")) > PATIENCE:
                 self.asked[lane] = monotonic()
                 ask(lane)
-        silent = [lane for lane, when in self.heard.items() if monotonic() - when > settings.ENGINE["STALL_SECONDS"]]
+        silent = [
+            lane for lane, when in self.heard.items() if monotonic() - when > settings.ENGINE["STALL_SECONDS"]
+        ]
         if silent:
             log.error("Lanes %s are silent; the cluster is killed and started anew.", ", ".join(silent))
             self._start()
