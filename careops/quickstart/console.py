@@ -23,7 +23,9 @@ class Step:
         self._frames = itertools.cycle("|/-\\")
         self._began = time.monotonic()
         self._tty = out.isatty()
-        if not self._tty:
+        if self._tty:
+            self.tick()
+        else:
             self._write(f"{label} ...\n")
 
     def tick(self) -> None:
