@@ -49,8 +49,8 @@ class Status:
     after: tuple[str, ...] = ()
 
     @property
-    def low(self) -> str:
-        return words(self.name).low
+    def words(self) -> Words:
+        return words(self.name)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,7 +77,7 @@ class Modality:
 
     def before(self, status: Status) -> list[Status]:
         """From where people may bring an order to this status."""
-        return [other for other in self.statuses if other.low in status.after]
+        return [other for other in self.statuses if other.words.low in status.after]
 
 
 # seeds.md §5.2 lists the statuses, §5.4 the cancelling rule. Inferred: the arrows (§5.3 has no drawing for
@@ -85,62 +85,62 @@ class Modality:
 # sample error which the lab reported before them: results must never vanish.
 ON_SITE_COLLECTION = Modality(
     name="on_site_collection",
-    label=_("On-site collection"),
+    label=_("on-site collection"),
     statuses=(
-        Status(name="received.on_site_collection.ordered", rank=10, label=_("Ordered")),
+        Status(name="received.on_site_collection.ordered", rank=10, label=_("ordered")),
         Status(
             name="received.on_site_collection.requisition_created",
             rank=20,
-            label=_("Requisition created"),
+            label=_("requisition created"),
             move="create_requisition",
             after=("ordered",),
         ),
         Status(
             name="received.on_site_collection.requisition_bypassed",
             rank=30,
-            label=_("Requisition bypassed"),
+            label=_("requisition bypassed"),
             move="bypass_requisition",
             after=("ordered",),
         ),
         Status(
             name="sample_with_lab.on_site_collection.draw_completed",
             rank=40,
-            label=_("Sample drawn"),
+            label=_("sample drawn"),
             move="complete_draw",
             after=("requisition_created", "requisition_bypassed"),
         ),
         Status(
             name="cancelled.on_site_collection.cancelled",
             rank=50,
-            label=_("Cancelled"),
+            label=_("cancelled"),
             move="cancel",
             after=("ordered", "requisition_created", "requisition_bypassed", "draw_completed"),
         ),
         Status(
             name="sample_with_lab.on_site_collection.partial_results",
             rank=60,
-            label=_("Partial results"),
+            label=_("partial results"),
             move="receive_partial_results",
             after=("draw_completed",),
         ),
         Status(
             name="failed.on_site_collection.sample_error",
             rank=70,
-            label=_("Sample error"),
+            label=_("sample error"),
             move="fail_sample",
             after=("draw_completed", "partial_results"),
         ),
         Status(
             name="completed.on_site_collection.completed",
             rank=80,
-            label=_("Completed"),
+            label=_("completed"),
             move="complete",
             after=("draw_completed", "partial_results"),
         ),
         Status(
             name="completed.on_site_collection.corrected",
             rank=90,
-            label=_("Corrected"),
+            label=_("corrected"),
             move="correct",
             after=("completed",),
         ),
@@ -175,12 +175,12 @@ def modality_choices() -> list[tuple[str, Any]]:
 
 def open_statuses() -> list[str]:
     """The statuses of orders that are under way."""
-    return [status.name for status in all_statuses() if words(status.name).high in UNDER_WAY]
+    return [status.name for status in all_statuses() if status.words.high in UNDER_WAY]
 
 
 def named(low: str) -> list[str]:
     """The status strings of every modality that end in this low-level word."""
-    return [status.name for status in all_statuses() if status.low == low]
+    return [status.name for status in all_statuses() if status.words.low == low]
 
 
 def reached_by(move: str) -> Iterator[tuple[Modality, Status]]:

@@ -126,6 +126,8 @@ class LabOrder(Machine):
                 fields=["patient", "-created_at"], name="labs_order_of_patient"
             ),  # a patient's lab orders
             models.Index(fields=["state", "-created_at"], name="labs_order_by_state"),  # the list, by status
+            # The list, by the number on the tube.
+            models.Index(fields=["sample_id"], name="labs_order_sample", condition=~Q(sample_id="")),
             # Whom an unmatched message of the lab may be about.
             models.Index(fields=["-created_at"], name="labs_order_unbound", condition=Q(external_id="")),
         ]

@@ -21,9 +21,9 @@ class Report(Machine):
     updated_event = events.REPORT_UPDATED
 
     class State(models.TextChoices):
-        PRELIMINARY = "preliminary", _("Preliminary")
-        FINAL = "final", _("Final")
-        CORRECTED = "corrected", _("Corrected")
+        PRELIMINARY = "preliminary", _("preliminary")
+        FINAL = "final", _("final")
+        CORRECTED = "corrected", _("corrected")
 
     SETTLED = (State.FINAL, State.CORRECTED)
 

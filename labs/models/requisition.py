@@ -21,10 +21,10 @@ class Requisition(Machine):
     updated_event = events.REQUISITION_UPDATED
 
     class State(models.TextChoices):
-        CREATED = "created", _("Created")
-        ISSUED = "issued", _("Issued")
-        FULFILLED = "fulfilled", _("Fulfilled")
-        CANCELLED = "cancelled", _("Cancelled")
+        CREATED = "created", _("created")
+        ISSUED = "issued", _("issued")
+        FULFILLED = "fulfilled", _("fulfilled")
+        CANCELLED = "cancelled", _("cancelled")
 
     OPEN = (State.CREATED, State.ISSUED)
 

@@ -19,9 +19,9 @@ class Result(Record):
     updated_event = events.RESULT_UPDATED
 
     class Interpretation(models.TextChoices):
-        NORMAL = "normal", _("Normal")
-        ABNORMAL = "abnormal", _("Abnormal")
-        CRITICAL = "critical", _("Critical")
+        NORMAL = "normal", _("normal")
+        ABNORMAL = "abnormal", _("abnormal")
+        CRITICAL = "critical", _("critical")
 
     report = models.ForeignKey(
         "labs.Report",
@@ -63,7 +63,7 @@ class Result(Record):
     class Meta:
         verbose_name = _("marker")
         verbose_name_plural = _("markers")
-        ordering = ["report", "name", "id"]
+        ordering = ["name", "id"]
         constraints = [
             models.CheckConstraint(
                 condition=Q(interpretation__in=["normal", "abnormal", "critical"]),
