@@ -161,6 +161,11 @@ class Patient(Machine):
         return f"{self.first_name} {self.last_name}"
 
     @property
+    def kept(self) -> Patient:
+        """The record that stands for this person today: this one, or the one it was merged into."""
+        return self.merged_into.kept if self.merged_into else self
+
+    @property
     def timezone_name(self) -> str:
         """By which clock this patient lives."""
         return self.timezone or self.clinic.timezone

@@ -1,4 +1,4 @@
-"""Believable people and their visits. A factory makes a record as if somebody had just entered it: its events are told."""
+"""Believable people and their visits. A factory makes a record as if somebody had just entered it: events are told."""
 
 from __future__ import annotations
 
