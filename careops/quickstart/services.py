@@ -12,7 +12,7 @@ from typing import Self
 
 from careops.quickstart.console import Trouble, last_lines
 
-POLITE_SECONDS = 15
+POLITE_SECONDS = 20  # the worker allows its own children ten
 
 
 class Service:
