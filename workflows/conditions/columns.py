@@ -73,8 +73,7 @@ def typed(fact: Fact, expression: Any, field: Field[Any, Any]) -> Any:
     if fact.kind is ValueKind.LIST:
         if not isinstance(field, ArrayField):
             raise _mistyped(fact, field, "a list")
-        texts: ArrayField[Any, Any] = ArrayField(TextField())
-        return Func(Cast(expression, texts), Value(None), function="array_remove", output_field=texts)
+        return _list(expression)
     return expression
 
 
@@ -86,6 +85,15 @@ def _number(expression: Any, field: Field[Any, Any]) -> Any:
     for absurd in ("NaN", "Infinity", "-Infinity"):
         number = NullIf(number, Cast(Value(absurd), Numeric()))
     return number
+
+
+def _list(expression: Any) -> Any:
+    """As an array of texts without the entries that hold nothing."""
+    texts: ArrayField[Any, Any] = ArrayField(TextField())
+    entries: Any = Cast(expression, texts)
+    for nothing in (None, ""):
+        entries = Func(entries, Value(nothing), function="array_remove", output_field=texts)
+    return entries
 
 
 def _mistyped(fact: Fact, field: Field[Any, Any], claim: str) -> ImproperlyConfigured:

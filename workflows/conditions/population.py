@@ -8,6 +8,7 @@ from functools import reduce
 from operator import and_, or_
 from typing import Any, TypeVar
 
+from django.core.exceptions import EmptyResultSet, FullResultSet
 from django.db.models import BooleanField, Expression, ExpressionWrapper, F, Func, Model, Q, QuerySet
 from django.utils.translation import gettext as _
 
@@ -37,6 +38,13 @@ class IsNotTrue(Func):
     template = "(%(expressions)s) IS NOT TRUE"
     arity = 1
     output_field = BooleanField()
+
+    def as_sql(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().as_sql(*args, **kwargs)
+        except EmptyResultSet:
+            # Django saw that the condition can hold for no row, so its opposite holds for every row.
+            raise FullResultSet from None
 
 
 def matching(tree: Group, queryset: QuerySet[M], at: datetime | Expression) -> QuerySet[M]:

@@ -20,7 +20,7 @@ from workflows.conditions.complaints import complaint, unknown
 from workflows.conditions.dates import edges
 from workflows.conditions.operators import Operator, operators, operators_for
 from workflows.conditions.refs import Definition, FactRef, OpenFact, definition, ref_to
-from workflows.conditions.values import MOST_VALUES, NEEDED, READY, TRACED_TEXT, canonical, plain
+from workflows.conditions.values import INT64, MOST_VALUES, NEEDED, READY, TRACED_TEXT, canonical, plain
 
 GroupKind = Literal["all", "any", "none"]
 GROUPS: tuple[GroupKind, ...] = ("all", "any", "none")
@@ -99,7 +99,11 @@ class Condition:
         actual: Any = values.get(self.ref)
         shown = actual
         ready = self._ready
-        if type(actual) is not ready or (ready is str and not 0 < len(shown) < TRACED_TEXT):
+        if (
+            type(actual) is not ready
+            or (ready is str and not 0 < len(shown) < TRACED_TEXT)
+            or (ready is int and not -INT64 <= shown < INT64)
+        ):
             actual = canonical(self.kind, actual)
             shown = plain(actual)
             if actual is None and not self.operator.judges_missing:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -34,7 +34,8 @@ MOST_VALUES = 100
 YEARS = range(1800, 3000)
 #: How much of a long text a trace keeps.
 TRACED_TEXT = 200
-_INT64 = 2**63
+#: JSON encoders refuse integers beyond 64 bits.
+INT64 = 2**63
 
 
 # ── What a fact answered ────────────────────────────────────────────────────────────────────────────────
@@ -128,12 +129,12 @@ def plain(value: Any) -> Any:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int):
-        return value if -_INT64 <= value < _INT64 else str(value)
+        return value if -INT64 <= value < INT64 else str(value)
     if isinstance(value, Decimal):
         return float(value) if abs(value.adjusted()) < 300 else str(value)
     if isinstance(value, list | tuple):
         return [plain(entry) for entry in value]
-    return value.isoformat()
+    return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else value.isoformat()
 
 
 # ── What a rule needs ───────────────────────────────────────────────────────────────────────────────────
