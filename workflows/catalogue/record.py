@@ -166,9 +166,9 @@ class Record(models.Model):
         changed = f"WITH changed AS ({sql} RETURNING updated_at)"
         if self._drafts:
             insert, more = sink().inserting(self._drafts)
-            statement = f"{changed}, told AS ({insert}) SELECT updated_at, {sink().waking()} FROM changed"
+            statement = f"{changed}, told AS ({insert}) SELECT updated_at, {sink().waking()} FROM changed"  # noqa: S608
         else:
-            statement, more = f"{changed} SELECT updated_at FROM changed", []
+            statement, more = f"{changed} SELECT updated_at FROM changed", []  # noqa: S608
         with connections[using].cursor() as cursor:
             cursor.execute(statement, [*params, *more])
             row = cursor.fetchone()

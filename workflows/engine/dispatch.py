@@ -181,7 +181,7 @@ def subscribers() -> list[Endpoint]:
 
 
 def _refuse_storms(verdicts: Verdicts) -> None:
-    """No event starts more than 50 runs, no automation more than 20 an hour about one subject, no chain goes on for ever."""
+    """Hold back the runs that would pass a bound; the automation of a loop or a flood is paused (limits.py)."""
     since = clock.now() - limits.RUNS_WINDOW
     matched = verdicts.matches()
     recent: Counter[tuple[object, object]] = Counter()

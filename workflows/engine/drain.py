@@ -16,7 +16,7 @@ from time import monotonic
 
 import psycopg
 from django.conf import settings
-from django.db import close_old_connections, connection
+from django.db import connection
 
 from careops.lib import clock
 from workflows import senders
@@ -55,7 +55,6 @@ def drain(lane: str, *, seconds: float | None = None, until_empty: bool = False)
     lanes = LANES[lane]
     ends = monotonic() + (settings.ENGINE["DRAIN_SECONDS"] if seconds is None else seconds)
     worker = worker_name(lane)
-    close_old_connections()
     done = 0
     with (
         _registered(worker, lane),

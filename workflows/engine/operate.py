@@ -1,4 +1,4 @@
-"""What people do to work that got stuck: retry, skip, cancel, settle, send again, match. Each is permitted and audited."""
+"""What people do to stuck work: retry, skip, cancel, settle, send again, match. Each is permitted and audited."""
 
 from __future__ import annotations
 

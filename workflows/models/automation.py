@@ -1,4 +1,4 @@
-"""Automations: what staff configure. A draft is edited; publishing freezes it as a numbered version; runs belong to one."""
+"""Automations, as staff configure them: a draft is edited, publishing freezes it, a run belongs to one version."""
 
 from __future__ import annotations
 
