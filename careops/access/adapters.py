@@ -16,6 +16,13 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
+from careops.access.models import User
+
+
+def user_display(user: User) -> str:
+    """How allauth's pages and mails name somebody: to themselves, by the address they sign in with."""
+    return user.email
+
 
 class AccountAdapter(DefaultAccountAdapter):
     def is_open_for_signup(self, request: HttpRequest) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,8 +20,9 @@ def audit(
     *,
     patient_id: Any = None,
     reason: str = "",
+    correlation_id: uuid.UUID | None = None,
 ) -> AuditEntry:
-    """Add one entry, in the caller's transaction."""
+    """Add one entry, in the caller's transaction. ``correlation_id`` ties it to the events of the same request."""
     return AuditEntry.objects.create(
         actor_kind=by.kind,
         actor_id=by.id,
@@ -29,4 +31,5 @@ def audit(
         subject_ids=[str(one) for one in ids],
         patient_id=patient_id,
         reason=reason,
+        correlation_id=correlation_id or uuid.uuid4(),
     )

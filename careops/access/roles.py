@@ -113,6 +113,11 @@ def role_choices() -> list[tuple[str, Any]]:
     return [(role.name, role.label) for role in ROLES if role.name != "patient"]
 
 
+def role_labels() -> dict[str, Any]:
+    """What people call each role."""
+    return {role.name: role.label for role in ROLES}
+
+
 def sync_roles(sender: AppConfig, using: str, apps: Apps = apps, **kwargs: Any) -> None:
     """After migrate: make the groups hold exactly what the table says, creating the permissions it names.
 

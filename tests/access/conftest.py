@@ -1,0 +1,98 @@
+"""Signing in for real: confirmed addresses, authenticator apps, and nothing carried over from the last test."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import struct
+import time
+from collections.abc import Callable
+
+import pytest
+from allauth.account.models import EmailAddress
+from django.core.cache import cache
+from django.db import transaction
+from django.test import Client
+
+from careops.access.models import User
+from tests.conftest import PASSWORD, person
+
+ACTIVATE, REAUTHENTICATE = "/accounts/2fa/totp/activate/", "/accounts/2fa/reauthenticate/"
+LOGIN, ADMIN = "/accounts/login/", "/admin/"
+
+
+def code(secret: str) -> str:
+    """What an authenticator app shows now (RFC 6238), computed here and not by the library under test."""
+    counter = struct.pack(">Q", int(time.time()) // 30)
+    digest = hmac.new(base64.b32decode(secret), counter, hashlib.sha1).digest()
+    offset = digest[-1] & 15
+    number = struct.unpack(">I", digest[offset : offset + 4])[0] & 0x7FFFFFFF
+    return f"{number % 1_000_000:06d}"
+
+
+@pytest.fixture(autouse=True)
+def quiet_surroundings(settings) -> None:
+    """Plain HTTP, unhashed static files, fast passwords; rate limits and used codes are forgotten."""
+    settings.SECURE_SSL_REDIRECT = False
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    }
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    settings.DEMO = False
+    cache.clear()
+
+
+@pytest.fixture
+def sam(db: None) -> User:
+    """Sam is the security admin."""
+    return person("sam@clinic.example", "security admin", first_name="Sam", last_name="Sato")
+
+
+@pytest.fixture
+def ada_signs_in(db: None) -> User:
+    """Ada as somebody who signs in: a patient, no staff."""
+    return person("ada@mail.example", "patient", staff=False, first_name="Ada", last_name="Abara")
+
+
+@pytest.fixture
+def sign_in(client: Client) -> Callable[..., str]:
+    """``sign_in(user)``: with address and password; where the browser stands then."""
+
+    def sign_in(user: User, next_page: str = "") -> str:
+        EmailAddress.objects.get_or_create(user=user, email=user.email, verified=True, primary=True)
+        response = client.post(LOGIN, {"login": user.email, "password": PASSWORD, "next": next_page})
+        assert response.status_code == 302, response.context["form"].errors
+        return response["Location"]
+
+    return sign_in
+
+
+@pytest.fixture
+def enrol(client: Client, monkeypatch: pytest.MonkeyPatch) -> Callable[[], str]:
+    """``enrol()``: whoever is signed in sets up an authenticator app; its secret.
+
+    Inside a test's transaction nothing is ever committed, so what allauth does then is done at once.
+    """
+
+    def enrol() -> str:
+        secret = client.get(ACTIVATE).context["form"].secret
+        with monkeypatch.context() as patch:
+            patch.setattr(transaction, "on_commit", lambda callback: callback())
+            response = client.post(ACTIVATE, {"code": code(secret)})
+        assert response["Location"] == "/accounts/2fa/recovery-codes/"
+        return secret
+
+    return enrol
+
+
+@pytest.fixture
+def inside(sign_in: Callable[..., str], enrol: Callable[[], str]) -> Callable[[User], str]:
+    """``inside(user)``: signed in with both factors; the secret."""
+
+    def inside(user: User) -> str:
+        sign_in(user)
+        return enrol()
+
+    return inside
