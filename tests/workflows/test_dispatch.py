@@ -92,7 +92,7 @@ def test_a_chain_that_grows_too_deep_stops_and_pauses_its_automation(patient):
     with acting(SYSTEM, depth=MAX_DEPTH):
         patient.perform("onboard", by=SYSTEM)
     settle()
-    assert not Run.objects.exists()
+    assert not Run.objects.filter(automation=version.automation).exists()
     assert NonMatch.objects.get().verdicts[0]["refused"] == "too_deep"
     automation = Automation.objects.get(pk=version.automation_id)
     assert automation.state == "paused"
@@ -105,7 +105,7 @@ def test_an_automation_runs_at_most_twenty_times_an_hour_about_one_record(patien
         patient.city = f"Town {number}"
         patient.save()
     settle()
-    assert Run.objects.count() == MAX_RUNS_PER_SUBJECT
+    assert Run.objects.filter(automation=version.automation).count() == MAX_RUNS_PER_SUBJECT
     assert Automation.objects.get(pk=version.automation_id).pause_reason.startswith("It ran more than 20 times")
 
 
