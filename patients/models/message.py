@@ -137,6 +137,16 @@ class Message(Machine):
     def __str__(self) -> str:
         return gettext("Message %(ref)s") % {"ref": self.pk.hex[-8:]}
 
+    def clean(self) -> None:
+        needed = "user" if self.recipient == self.Recipient.STAFF else "patient"
+        if not getattr(self, needed):
+            raise ValidationError({needed: _("Say who.")})
+
+    def current_address(self) -> str:
+        """Where the recipient is reached today, "" for nowhere."""
+        recipient = self.user if self.recipient == self.Recipient.STAFF else self.patient
+        return recipient.email if recipient else ""
+
     def what_hinders(self) -> str:
         """Why this message must not go out now, "" for nothing."""
         if self.recipient == self.Recipient.PATIENT and self.patient and self.patient.state in UNREACHABLE:
@@ -150,6 +160,7 @@ class Message(Machine):
                 event=events.MESSAGE_QUEUED, label=_("Send"))  # fmt: skip
     def queue(self) -> None:
         """Hand it to the channel's sender when the transaction commits."""
+        self.to_address = self.to_address or self.current_address()
         enqueue(self.channel, self, key=f"message:{self.pk}")
 
     @transition(

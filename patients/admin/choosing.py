@@ -1,0 +1,71 @@
+"""Choosing a patient by name, where the record itself only tells its number."""
+
+from __future__ import annotations
+
+from functools import reduce
+from operator import or_
+from typing import Any
+
+from django import forms
+from django.contrib.admin.views.autocomplete import AutocompleteJsonView
+from django.contrib.admin.widgets import AutocompleteSelect
+from django.db.models import ForeignKey, Q, QuerySet
+from django.http import HttpRequest, JsonResponse
+from django.urls import reverse
+from django.utils.formats import date_format
+from unfold.decorators import display
+
+from careops.access.actor import Actor
+from careops.access.audit import audit
+from careops.access.models import AuditEntry
+from patients.models import Patient
+
+
+def choice_label(patient: Patient) -> str:
+    """Enough to tell two of the same name apart."""
+    born = date_format(patient.birth_date, "SHORT_DATE_FORMAT") if patient.birth_date else ""
+    return " · ".join(filter(None, (patient.full_name, born, patient.mrn)))
+
+
+def named(rows: QuerySet[Any], term: str, fields: tuple[str, ...]) -> QuerySet[Any]:
+    """Rows of which each word of the term begins one of these fields."""
+    for word in term.split():
+        rows = rows.filter(reduce(or_, (Q(**{f"{field}__istartswith": word}) for field in fields)))
+    return rows
+
+
+class PatientChoices(AutocompleteJsonView):
+    """What the picker asks for while somebody types. Names are shown, so it is audited like a list."""
+
+    def serialize_result(self, obj: Patient, to_field_name: str) -> dict[str, str]:
+        return {"id": str(getattr(obj, to_field_name)), "text": choice_label(obj)}
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> JsonResponse:
+        response = super().get(request, *args, **kwargs)
+        shown = [patient.pk for patient in self.get_context_data()["object_list"]]
+        if shown:
+            audit(AuditEntry.Act.LIST, Actor.of(request.user), Patient, shown)
+        return response
+
+
+class PatientSelect(AutocompleteSelect):
+    def get_url(self) -> str:
+        return reverse("admin:patients_patient_choices")
+
+
+class PatientField(forms.ModelChoiceField):
+    def label_from_instance(self, obj: Patient) -> str:
+        return choice_label(obj)
+
+
+class ChoosesPatient:
+    """Mixed into an admin whose model has a patient: name ``patient`` in its ``autocomplete_fields``."""
+
+    def formfield_for_foreignkey(self, db_field: ForeignKey, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name == "patient":
+            kwargs |= {"widget": PatientSelect(db_field, self.admin_site), "form_class": PatientField}
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    @display(description=Patient._meta.verbose_name, ordering="patient__last_name")
+    def patient_name(self, record: Any) -> str:
+        return record.patient.full_name if record.patient else ""
