@@ -21,7 +21,7 @@ from labs.services.history import Told, hear
 from workflows.catalogue import Malformed, Unmatched
 
 #: Junction also tells of appointments, critical results and parsing jobs (seeds.md §5.5): they move no order.
-ORDER_EVENTS = frozenset({"labtest.order.created", "labtest.order.updated"})
+ORDER_EVENTS = ("labtest.order.created", "labtest.order.updated")
 LONGEST = 100
 
 
