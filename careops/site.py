@@ -1,26 +1,232 @@
-"""The staff's home page: what needs somebody today, and whether the machinery is well."""
+"""The staff's home page: what needs somebody today, and whether the machinery is well.
+
+Each number is counted only for those who may see what it counts, leads to the list behind it, and costs one query
+however much there is to count.
+"""
 
 from __future__ import annotations
 
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
+from django.contrib import admin
+from django.db.models import Count, Min, Model
+from django.db.models.functions import TruncHour
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
+from django.utils.http import urlencode
+from django.utils.text import capfirst
+from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 
 from careops.lib import clock
+from careops.views import drains_alive
+from labs.modalities import open_statuses
+from labs.models import LabOrder
+from orders.models import Order
+from orders.states import OPEN
+from patients.models import Appointment, Message, Task
+from workflows.models import Automation, Delivery, EventRecord, InboundMessage, QueueState, Run, StepRun
+
+DAY = timedelta(days=1)
+#: Work due for longer than this waits for a worker that does not come.
+LATE = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One number, what it counts, and the list behind it."""
+
+    label: Any
+    number: int | str
+    url: str
+    tone: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """How many records are in a state, and since when the oldest of them waits there."""
+
+    label: Any
+    tone: str
+    number: int
+    url: str
+    since: str = ""
 
 
 def environment(request: HttpRequest) -> list[str] | None:
     """The badge beside the title: that this is a demo, and what time it is there."""
     if not settings.DEMO:
         return None
-    moment = timezone.localtime(clock.now())
-    return [_("Demo · %(moment)s") % {"moment": date_format(moment, "SHORT_DATETIME_FORMAT")}, "warning"]
+    moment = date_format(timezone.localtime(clock.now()), "SHORT_DATETIME_FORMAT")
+    return [_("Demo · %(moment)s") % {"moment": moment}, "warning"]
 
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """What the home page shows."""
-    return context
+    """What templates/admin/index.html shows to this person."""
+    now = timezone.localtime(clock.now())
+    return {
+        **context,
+        "title": _("Home"),
+        "day": now,
+        "tiles": [*day_tiles(request, now), *machinery_tiles(request, now)],
+        "orders": order_states(request, now),
+        "labs": lab_states(request, now),
+        "failing": failing_automations(request, now),
+        "events": events_per_hour(request, now),
+        "health": queue_health(request, now),
+    }
+
+
+def list_url(model: type[Model], **narrowed: Any) -> str:
+    options = model._meta
+    url = reverse(f"admin:{options.app_label}_{options.model_name}_changelist")
+    return f"{url}?{urlencode(narrowed)}" if narrowed else url
+
+
+def may_list(request: HttpRequest, model: type[Model]) -> bool:
+    model_admin = admin.site._registry.get(model)
+    return model_admin is not None and model_admin.has_view_or_change_permission(request)
+
+
+# ── The clinic's day ──────────────────────────────────────────────────────────────────────────────────────
+def day_tiles(request: HttpRequest, now: datetime) -> Iterator[Tile]:
+    if may_list(request, Appointment):
+        yield visits_today(now)
+    if may_list(request, Task):
+        late = Task.objects.filter(state__in=["open", "in_progress"], due_at__lt=now).count()
+        yield Tile(_("Overdue tasks"), late, list_url(Task, due="overdue"), "danger" if late else "success")
+    if may_list(request, Message):
+        unsure = Message.objects.filter(state__in=["failed", "outcome_unknown"]).count()
+        url = list_url(Message, state__in="failed,outcome_unknown")
+        yield Tile(_("Messages that did not go out"), unsure, url, "warning" if unsure else "success")
+
+
+def visits_today(now: datetime) -> Tile:
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    rows = Appointment.objects.filter(starts_at__gte=midnight, starts_at__lt=midnight + DAY).order_by()
+    found = dict(rows.exclude(state="cancelled").values_list("state").annotate(number=Count("pk")))
+    states = Appointment.states()
+    detail = ", ".join(f"{number} {states[state]}" for state, number in found.items())
+    day = {"starts_at__year": now.year, "starts_at__month": now.month, "starts_at__day": now.day}
+    return Tile(_("Visits today"), sum(found.values()), list_url(Appointment, **day), "primary", detail)
+
+
+def order_states(request: HttpRequest, now: datetime) -> Sequence[Row]:
+    """Orders under way, the longest wait first: what is stuck stands on top."""
+    if not may_list(request, Order):
+        return []
+    rows = Order.objects.filter(state__in=OPEN).order_by().values_list("state")
+    found = rows.annotate(number=Count("pk"), since=Min("state_entered_at")).order_by("since")
+    return [_row(Order, state, number, timesince(since, now, depth=1)) for state, number, since in found]
+
+
+def lab_states(request: HttpRequest, now: datetime) -> Sequence[Row]:
+    """Lab orders under way, by status."""
+    if not may_list(request, LabOrder):
+        return []
+    rows = LabOrder.objects.filter(state__in=open_statuses()).order_by().values_list("state")
+    found = rows.annotate(number=Count("pk"), since=Min("created_at")).order_by("since")
+    return [_row(LabOrder, state, number, timesince(since, now, depth=1)) for state, number, since in found]
+
+
+def _row(model: type[Any], state: str, number: int, since: str) -> Row:
+    tone = admin.site._registry[model].state_colors.get(state, "")
+    return Row(capfirst(model.states()[state]), tone, number, list_url(model, state__exact=state), since)
+
+
+# ── The machinery ─────────────────────────────────────────────────────────────────────────────────────────
+def machinery_tiles(request: HttpRequest, now: datetime) -> Iterator[Tile]:
+    if may_list(request, Delivery):
+        found = _by_state(Delivery)
+        held, dead = found[QueueState.HELD], found[QueueState.FAILED]
+        url = list_url(Delivery, state__in="failed,held")
+        detail = _("%(dead)d failed, %(held)d of unknown outcome") % {"dead": dead, "held": held}
+        yield Tile(_("Dead letters"), dead + held, url, "danger" if dead + held else "success", detail)
+    if may_list(request, InboundMessage):
+        lost = InboundMessage.objects.filter(verdict=InboundMessage.Verdict.UNMATCHED).count()
+        url = list_url(InboundMessage, verdict__exact="unmatched")
+        yield Tile(_("Unmatched lab messages"), lost, url, "warning" if lost else "success")
+
+
+def _by_state(model: type[Model]) -> Counter[str]:
+    rows = model._default_manager.filter(state__in=[QueueState.FAILED, QueueState.HELD]).order_by()
+    return Counter(dict(rows.values_list("state").annotate(number=Count("pk"))))
+
+
+def failing_automations(request: HttpRequest, now: datetime) -> Sequence[Row] | None:
+    """Automations with runs that failed in the last day; None for those who may not see runs."""
+    if not may_list(request, Run):
+        return None
+    rows = Run.objects.filter(state=Run.State.FAILED, finished_at__gte=now - DAY, automation__isnull=False)
+    found = rows.order_by().values_list("automation_id", "automation__name").annotate(number=Count("pk"))
+    return [
+        Row(name, "danger", number, list_url(Run, state__exact="failed", automation__id__exact=pk))
+        for pk, name, number in found.order_by("-number", "automation__name")[:8]
+    ]
+
+
+def queue_health(request: HttpRequest, now: datetime) -> Sequence[Tile]:
+    """Is somebody working, and how long does work wait for them?"""
+    if not may_list(request, Automation):
+        return []
+    drains = drains_alive()
+    waiting = EventRecord.objects.filter(position=None).count()
+    ages = [_longest_wait(model, now) for model in (StepRun, Delivery, InboundMessage)]
+    oldest = max(ages)
+    return [
+        Tile(_("Workers"), drains, "", "success" if drains else "danger", _("drains with a sign of life")),
+        Tile(
+            _("Longest wait"),
+            _seconds(oldest),
+            "",
+            "danger" if oldest > LATE else "success",
+            _("of due work"),
+        ),
+        Tile(_("Events to hand out"), waiting, "", "warning" if waiting > 1000 else "success"),
+    ]
+
+
+def _longest_wait(model: type[Model], now: datetime) -> timedelta:
+    rows = model._default_manager.filter(state=QueueState.DUE, due_at__lte=now)
+    oldest = rows.aggregate(oldest=Min("due_at"))["oldest"]
+    return now - oldest if oldest else timedelta(0)
+
+
+def _seconds(wait: timedelta) -> str:
+    seconds = int(wait.total_seconds())
+    if seconds < 60:
+        return _("%(seconds)d s") % {"seconds": seconds}
+    return _("%(minutes)d min") % {"minutes": seconds // 60}
+
+
+def events_per_hour(request: HttpRequest, now: datetime) -> Mapping[str, Any] | None:
+    """The last 24 hours as a chart for the eye, and as a sentence for the ear."""
+    if not may_list(request, EventRecord):
+        return None
+    hours = [
+        (now - timedelta(hours=back)).replace(minute=0, second=0, microsecond=0) for back in range(23, -1, -1)
+    ]
+    rows = EventRecord.objects.filter(recorded_at__gte=hours[0]).order_by()
+    found = dict(
+        rows.annotate(hour=TruncHour("recorded_at")).values_list("hour").annotate(number=Count("pk"))
+    )
+    numbers = [found.get(hour, 0) for hour in hours]
+    chart = {
+        "labels": [date_format(hour, "TIME_FORMAT") for hour in hours],
+        "datasets": [{"data": numbers, "backgroundColor": "var(--color-primary-600)", "borderRadius": 3}],
+    }
+    return {
+        "total": sum(numbers),
+        "most": max(numbers),
+        "chart": json.dumps(chart),
+        "url": list_url(EventRecord),
+    }

@@ -15,7 +15,7 @@ from django.http import HttpRequest
 
 COMPARISONS = frozenset({
     "exact", "in", "isnull", "gt", "gte", "lt", "lte", "year", "month", "day", "date", "date__gte",
-    "date__lte", "id__exact", "id__in", "pk__exact", "pk__in",
+    "date__lte", "isempty", "id__exact", "id__in", "pk__exact", "pk__in",
 })  # fmt: skip
 #: How Unfold's range filters name their inputs.
 ENDINGS = ("_from", "_to", "_from_0", "_from_1", "_to_0", "_to_1")

@@ -30,7 +30,10 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Something that happened to a record. ``because`` leads back to what brought it about, nearest first."""
+    """Something that happened to a record. ``because`` leads back to what brought it about, nearest first.
+
+    ``about`` names the record where it is another one than the page's: a patient's timeline tells of all of theirs.
+    """
 
     at: datetime
     icon: str
@@ -39,13 +42,15 @@ class Entry:
     link: str = ""
     needs: str = ""
     detail: str = ""
+    about: Link | None = None
     because: Sequence[Link] = ()
     tone: str = ""
 
     def for_reader(self, user: User) -> Entry:
         may = not self.needs or user.has_perm(self.needs)
         because = tuple(link.for_reader(user) for link in self.because)
-        return replace(self, link=self.link if may else "", because=because)
+        about = self.about and self.about.for_reader(user)
+        return replace(self, link=self.link if may else "", about=about, because=because)
 
 
 #: Called with the subject's label, its id, the patient's id (None: only what is about the subject itself) and
