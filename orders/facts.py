@@ -124,11 +124,11 @@ for fact in (
     Fact(
         name="patient.orders",
         model=PATIENT,
-        label=_("the patient's orders"),
+        label=_("the patient's orders in the last %(last_days)s days"),
         kind=ValueKind.NUMBER,
         privacy=Privacy.PHI,
         expression=lambda last_days: _count(_placed(last_days), "patient"),
-        parameters=(Parameter(name="last_days", label=_("in the last days"), default=365, minimum=1),),
+        parameters=(Parameter(name="last_days", label=_("days"), default=365, minimum=1),),
     ),
     Fact(
         name="patient.has_open_order",
