@@ -81,7 +81,7 @@ def typed(fact: Fact, expression: Any, field: Field[Any, Any]) -> Any:
 def _number(expression: Any, field: Field[Any, Any]) -> Any:
     """A number that compares exactly, where an integer field would round 64.5 and a float disagree about 0.1.
 
-    Integers stay integers in the database, which over a million rows halves the price of comparing them.
+    Integers stay integers in the database: over a whole population, casting every row is not free.
     """
     if isinstance(field, IntegerField):
         return ExpressionWrapper(expression, output_field=Numeric())
