@@ -38,6 +38,9 @@ FIELD_KEYS = env.list(
     default=["ZGVtby1vbmx5LWtleS1kZW1vLW9ubHkta2V5LWRlbW8="] if DEMO else environ.Env.NOTSET,
 )
 
+# Rate limits and used one-time codes must hold across processes; the table comes with the access app's migrations.
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "access_cache"}}
+
 # ── Applications ──────────────────────────────────────────────────────────────────────────────────────────
 INSTALLED_APPS = [
     "unfold",

@@ -21,9 +21,10 @@ DRAIN_SILENCE = timedelta(seconds=60)
 @never_cache
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    """Staff go to their work, everybody else to the sign-in page."""
-    works_here = request.user.is_authenticated and request.user.is_staff
-    return HttpResponseRedirect(reverse("admin:index" if works_here else "account_login"))
+    """Staff go to their work, other people who signed in to their account, everybody else to the sign-in page."""
+    if not request.user.is_authenticated:
+        return HttpResponseRedirect(reverse("account_login"))
+    return HttpResponseRedirect(reverse("admin:index" if request.user.is_staff else "mfa_index"))
 
 
 @never_cache

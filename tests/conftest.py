@@ -20,6 +20,16 @@ from careops.lib import clock
 PASSWORD = "correct-horse-battery-staple"
 
 
+@pytest.fixture(autouse=True)
+def plain_http(settings: object) -> None:
+    """The test client speaks plain HTTP, and nobody collected static files for it."""
+    settings.SECURE_SSL_REDIRECT = False
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    }
+
+
 def person(email: str, *roles: str, staff: bool = True, **fields: object) -> User:
     """A user who holds these roles."""
     user = User.objects.create_user(email, PASSWORD, is_staff=staff, **fields)

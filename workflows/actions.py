@@ -200,7 +200,7 @@ for _action in (
            run=lambda step, given: Stop(given["reason"]), needs=lambda given, subject_type: frozenset(),
            says=lambda given: _t("stop here")),
     Action(name="call_webhook", label=_("Call a webhook"), form=WebhookForm, run=call_webhook, icon="webhook",
-           needs=lambda given, subject_type: frozenset(["workflows.call_webhook"]),
+           needs=lambda given, subject_type: frozenset(["workflows.call_endpoint"]),
            says=lambda given: _t("call the webhook “%(name)s”") % {"name": given["endpoint"].name}),
     Action(name="perform_transition", label=_("Move the record"), form=TransitionForm, run=perform_transition,
            icon="moving", needs=transition_needs, says=say_transition),

@@ -78,7 +78,7 @@ OPS_ADMIN = EVERYBODY | crud(
     "workflows.publish_automation", "workflows.pause_automation", "workflows.archive_automation",
     "workflows.cancel_run", "workflows.retry_steprun", "workflows.skip_steprun", "workflows.replay_delivery",
     "workflows.settle_delivery", "workflows.resolve_inboundmessage", "workflows.pause_endpoint",
-    "workflows.call_webhook", "workflows.send_test_endpoint",
+    "workflows.call_endpoint", "workflows.send_test_endpoint",
     "orders.charge_order", "orders.fulfil_order", "orders.ship_order", "orders.cancel_order",
     "orders.override_order", "orders.prescribe_order", "orders.requirements_order",
     "patients.add_task", "patients.send_message", "patients.add_notification",

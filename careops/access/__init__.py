@@ -1,0 +1,1 @@
+"""Who may enter, what they may do, and what they did."""
