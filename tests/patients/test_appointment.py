@@ -83,7 +83,12 @@ def test_moving_books_a_successor_of_the_same_length(nia: object) -> None:
     old = visit.perform("reschedule", by=Actor.of(nia), starts_at=LATER)
     new = old.successor
     assert (new.starts_at, new.ends_at) == (LATER, LATER + timedelta(minutes=45))
-    assert (new.patient, new.practitioner, new.reason, new.state) == (old.patient, old.practitioner, "Knee", "booked")
+    assert (new.patient, new.practitioner, new.reason, new.state) == (
+        old.patient,
+        old.practitioner,
+        "Knee",
+        "booked",
+    )
     assert told(new) == [("appointment.create", {"to": "booked"})]
     assert told(old)[-1] == (
         "appointment.rescheduled", {"from": "booked", "to": "cancelled", "successor": str(new.pk)},

@@ -90,7 +90,10 @@ def test_provider_numbers_that_do_not(npi: str) -> None:
 def test_a_practitioner_is_reached_by_their_own_address_or_their_users() -> None:
     user = UserFactory(email="omar@clinic.example")
     assert PractitionerFactory(email="om@private.example", user=user).address == "om@private.example"
-    assert PractitionerFactory(email="", user=UserFactory(email="o2@clinic.example")).address == "o2@clinic.example"
+    assert (
+        PractitionerFactory(email="", user=UserFactory(email="o2@clinic.example")).address
+        == "o2@clinic.example"
+    )
     assert PractitionerFactory(email="").address == ""
 
 

@@ -134,5 +134,10 @@ def test_an_alert_opens_one_task_for_operations_per_key() -> None:
     for _time in range(2):
         open_ops_task(key="delivery:1:held", title="Look", detail="Delivery 1", about=visit)
     task = Task.objects.get()
-    assert (task.title, task.description, task.role, task.priority) == ("Look", "Delivery 1", "ops admin", "high")
+    assert (task.title, task.description, task.role, task.priority) == (
+        "Look",
+        "Delivery 1",
+        "ops admin",
+        "high",
+    )
     assert (task.about, task.patient, task.origin) == (visit, ada, "alert:delivery:1:held")
