@@ -13,10 +13,11 @@ from unfold.decorators import display
 
 from careops.surfaces.admin import MachineAdmin
 from labs.admin import report, requisition
-from labs.admin.columns import ShownInline, patient_name
+from labs.admin.shown import ShownInline
 from labs.modalities import all_statuses
 from labs.models import LabOrder, LabOrderStatus, Report, Requisition
 from labs.models.lab_order import JUNCTION
+from patients.admin.choosing import ChoosesPatient
 
 #: The high-level word of a status → its badge.
 COLORS = {
@@ -33,31 +34,54 @@ class HistoryInline(ShownInline):
     model = LabOrderStatus
     verbose_name_plural = _("what the lab said")
     fields = ("occurred_at", "status", "applied", "created_at")
+    readonly_fields = ("created_at",)
     show_change_link = False
 
     def has_view_permission(self, request: HttpRequest, obj: LabOrder | None = None) -> bool:
         """Whoever may see the order may see how it went."""
         return request.user.has_perm("labs.view_laborder")
 
+    def has_add_permission(self, request: HttpRequest, obj: LabOrder | None = None) -> bool:
+        return False
+
 
 class RequisitionInline(ShownInline):
     model = Requisition
     state_colors = requisition.STATE_COLORS
     fields = ("state_badge", "number", "issued_at", "created_at")
+    readonly_fields = ("state_badge", "issued_at", "created_at")
+
+    def get_max_num(self, request: HttpRequest, obj: LabOrder | None = None, **kwargs: Any) -> int:
+        return obj.requisitions.count() + 1 if obj else 0
+
+    def has_add_permission(self, request: HttpRequest, obj: LabOrder | None = None) -> bool:
+        """One at a time, and only while there is still something to draw a sample for."""
+        wanted = obj is not None and obj.is_under_way and not obj.has_open_requisition()
+        return wanted and super().has_add_permission(request, obj)
 
 
 class ReportInline(ShownInline):
     model = Report
     state_colors = report.STATE_COLORS
     fields = ("state_badge", "specimen_number", "collected_at", "reported_at", "released_at")
+    readonly_fields = ("state_badge", "released_at")
+
+    def has_add_permission(self, request: HttpRequest, obj: LabOrder | None = None) -> bool:
+        return obj is not None and super().has_add_permission(request, obj)
 
 
 @admin.register(LabOrder)
-class LabOrderAdmin(MachineAdmin):
+class LabOrderAdmin(ChoosesPatient, MachineAdmin):
     state_colors = {status.name: COLORS[status.words.high] for status in all_statuses()}
     list_display = (
-        "__str__", patient_name, "lab_test", "state_badge", "practitioner", "sample_id", "created_at",
-    )  # fmt: skip
+        "__str__",
+        "patient_name",
+        "lab_test",
+        "state_badge",
+        "practitioner",
+        "sample_id",
+        "created_at",
+    )
     list_filter = (
         "state",
         "lab_test",

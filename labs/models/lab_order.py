@@ -18,6 +18,7 @@ from labs.modalities import (
     Words,
     all_statuses,
     modality_of,
+    open_statuses,
     reached_by,
     status_choices,
     words,
@@ -149,6 +150,13 @@ class LabOrder(Machine):
     def rank(self) -> int:
         """How far the order has come; a status of the same or a lower rank is no news."""
         return next(status.rank for status in self.modality.statuses if status.name == self.state)
+
+    @property
+    def is_under_way(self) -> bool:
+        return self.state in open_statuses()
+
+    def has_open_requisition(self) -> bool:
+        return self.requisitions.filter(state__in=Requisition.OPEN).exists()
 
     # ── Moves ────────────────────────────────────────────────────────────────────────────────────────────
     @transition(
