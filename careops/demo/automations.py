@@ -88,7 +88,7 @@ def examples(receiver: Endpoint) -> tuple[Example, ...]:
                     "How was your first visit?",
                     "did {{ practitioner.name | default: 'we' }} take enough time for you? Reply with a word or two.",
                 ),
-                task("Two-week check after the evaluation", "practitioner", 14),
+                task("Two-week check after the evaluation", "role", 14, role="clinician"),
             ),
         ),
         Example(

@@ -95,8 +95,7 @@ def logins() -> Iterator[tuple[str, str]]:
 
 def seed() -> Cast:
     staff = {name: Actor.of(_member(name, *who)) for name, who in STAFF.items()}
-    root = _user("root@demo.careops.example", first_name="Root", is_staff=True, is_superuser=True)
-    staff["root"] = Actor.of(root)
+    staff["root"] = Actor.of(_user("root@demo.careops.example", is_staff=True, is_superuser=True))
     with back_then(days=400, by=staff["olga"]):
         practitioners, teams = _organisation(staff["omar"])
     patients = [_patient(place, who, practitioners, teams, staff) for place, who in enumerate(_everybody())]
@@ -107,15 +106,13 @@ def seed() -> Cast:
 
 def _member(name: str, role: str, first_name: str, last_name: str) -> User:
     address = f"{name}@demo.careops.example"
-    user = _user(
-        address, first_name=first_name, last_name=last_name, is_staff=True, timezone="America/New_York"
-    )
+    user = _user(address, first_name=first_name, last_name=last_name, is_staff=True)
     user.groups.add(Group.objects.get(name=role))
     return user
 
 
 def _user(email: str, **fields: object) -> User:
-    user = User.objects.create_user(email, PASSWORD, **fields)
+    user = User.objects.create_user(email, PASSWORD, timezone="America/New_York", **fields)
     EmailAddress.objects.create(user=user, email=email, verified=True, primary=True)
     return user
 
@@ -185,12 +182,10 @@ def _born(age: int, place: int) -> date:
 
 def _sign_in(patient: Patient) -> None:
     """One patient has an account of their own."""
-    user = _user(patient.email, first_name=patient.first_name, last_name=patient.last_name)
-    user.groups.add(Group.objects.get(name="patient"))
+    patient.user = _user(patient.email, first_name=patient.first_name, last_name=patient.last_name)
+    patient.user.groups.add(Group.objects.get(name="patient"))
     with back_then(days=60, by=Actor.system()):
-        row = Patient.objects.get(pk=patient.pk)
-        row.user = user
-        row.save()
+        patient.save()
 
 
 def _endings(patients: list[Patient], staff: dict[str, Actor]) -> None:

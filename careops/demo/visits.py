@@ -91,7 +91,7 @@ def _upcoming(cast: Cast, patients: list[Patient]) -> None:
         _visit(cast, patient, service, _slot(patient, 1 + place // 2, place), state)
     moved = _visit(cast, patients[3], "Follow-up", _slot(patients[3], 2, 4), "booked")
     restored = _visit(cast, patients[7], "Telehealth Visit", _slot(patients[7], 4, 9), "cancelled")
-    with back_then(days=0.1, by=nia):
+    with back_then(days=0.001, by=nia):
         moved.perform("reschedule", by=nia, starts_at=moved.starts_at + timedelta(days=7))
         restored.perform("restore", by=nia)
 

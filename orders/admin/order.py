@@ -20,6 +20,7 @@ from orders.facts import days_since
 from orders.models import Order, OrderLine
 from orders.models.order import total_cents
 from orders.states import OPEN, UNPAID
+from patients.admin.choosing import ChoosesPatient, named
 
 
 class WaitingFilter(admin.SimpleListFilter):
@@ -65,7 +66,7 @@ class LineInline(TabularInline):
 
 
 @admin.register(Order)
-class OrderAdmin(MachineAdmin):
+class OrderAdmin(ChoosesPatient, MachineAdmin):
     state_colors = {
         "pending": "info",
         "awaiting_payment": "warning",
@@ -93,7 +94,7 @@ class OrderAdmin(MachineAdmin):
     list_filter_submit = True
     list_select_related = ("patient",)
     search_fields = ("number",)
-    search_help_text = _("An order's number (O-10023), or the beginning of the patient's last name")
+    search_help_text = _("An order's number (O-10023), or the beginning of the patient's name")
     autocomplete_fields = ("patient",)
     readonly_fields = ("number", "state_entered_at", "total", "cancel_reason", "created_at")
     inlines = (LineInline,)
@@ -119,15 +120,11 @@ class OrderAdmin(MachineAdmin):
             return queryset, False
         if term.upper().startswith("O-"):
             return queryset.filter(number=term.upper()), False
-        return queryset.filter(patient__last_name__istartswith=term), False
+        return named(queryset, term, ("patient__last_name", "patient__first_name", "patient__mrn")), False
 
     def get_readonly_fields(self, request: HttpRequest, obj: Order | None = None) -> list[str]:
         """An order does not go over to another patient."""
         return [*super().get_readonly_fields(request, obj), *(["patient"] if obj else [])]
-
-    @display(description=_("patient"), ordering="patient__last_name")
-    def patient_name(self, order: Order) -> str:
-        return order.patient.full_name
 
     @display(description=_("days in status"), ordering="state_entered_at")
     def days_in_state(self, order: Order) -> int | str:

@@ -1,0 +1,91 @@
+"""The demo clinic: made once, in the demo only, with somebody in every state and nothing sent to anybody."""
+
+from __future__ import annotations
+
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from careops.access.models import User
+from careops.demo import people
+from careops.lib import clock
+from labs.models import LabOrder
+from orders.models import Order
+from patients.models import Appointment, Message, Patient, Task
+from workflows.catalogue.machine import Machine
+from workflows.models import Automation, EventRecord
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def demo(settings: Any) -> str:
+    settings.DEMO = True
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    return seed()
+
+
+def seed(*options: str) -> str:
+    out = StringIO()
+    call_command("seed_demo", *options, stdout=out)
+    return out.getvalue()
+
+
+def test_outside_the_demo_it_refuses() -> None:
+    for options in ((), ("--logins",)):
+        with pytest.raises(CommandError, match="CAREOPS_DEMO"):
+            seed(*options)
+    assert not User.objects.exists()
+
+
+def states(machine: type[Machine]) -> set[str]:
+    return set(machine.objects.values_list("state", flat=True))
+
+
+def test_the_clinic_is_full_of_life(demo: str) -> None:
+    assert "72 patients" in demo
+    for machine in (Order, LabOrder, Appointment, Task, Patient):
+        assert states(machine) == set(machine.states()), machine
+    assert {39, 40} <= ages()
+    assert states(Automation) == {"live"}
+    assert clock.current_shift().total_seconds() == 0
+    _everything_happened_in_the_past_and_nobody_was_told()
+    _again_changes_nothing()
+    _everybody_listed_may_sign_in()
+
+
+def ages() -> set[int]:
+    today = clock.now().date()
+    return {
+        today.year - born.year - ((today.month, today.day) < (born.month, born.day))
+        for born in Patient.objects.values_list("birth_date", flat=True)
+    }
+
+
+def _everything_happened_in_the_past_and_nobody_was_told() -> None:
+    events = EventRecord.objects.all()
+    assert not events.filter(quiet=False).exists()
+    assert not events.filter(occurred_at__gt=clock.now()).exists()
+    assert not Message.objects.exists()
+    for subject in events.values_list("subject_id", flat=True).distinct():
+        happened = list(
+            events.filter(subject_id=subject).order_by("id").values_list("occurred_at", flat=True)
+        )
+        assert happened == sorted(happened), subject
+
+
+def _again_changes_nothing() -> None:
+    before = EventRecord.objects.count()
+    assert "already" in seed()
+    assert EventRecord.objects.count() == before
+
+
+def _everybody_listed_may_sign_in() -> None:
+    printed = seed("--logins")
+    for address, role in people.logins():
+        assert address in printed
+        user = User.objects.get(email=address)
+        assert user.check_password(people.PASSWORD)
+        assert user.is_superuser or user.groups.get().name == role
