@@ -1,9 +1,11 @@
 import os
+import signal
 import threading
 import time
 import uuid
 from unittest import mock
 
+from careops.lib import ids
 from careops.lib.ids import uuid7
 
 
@@ -52,3 +54,13 @@ def test_a_forked_process_starts_from_its_own_randomness():
         os.close(writer)
     assert theirs.int >> 80 == 4_000_000_000_000
     assert theirs != ours
+
+
+def test_a_process_forked_while_a_thread_makes_one_does_not_hang():
+    with ids._lock:
+        child = os.fork()
+        if child == 0:
+            signal.alarm(2)
+            uuid7()
+            os._exit(0)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

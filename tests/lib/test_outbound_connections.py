@@ -3,6 +3,7 @@
 import os
 import socket
 import ssl
+import struct
 import threading
 
 import pytest
@@ -75,6 +76,44 @@ def test_half_an_answer_is_not_tried_again(to):
         assert not second.wait(0.1)
 
 
+def test_an_answer_that_is_cut_off_by_a_reset_is_not_tried_again(to):
+    def answer_then_reset(connection, done):
+        connection.recv(65536)
+        connection.sendall(OK)
+        connection.recv(65536)
+        connection.sendall(b"HTTP/1.1 2")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    second = threading.Event()
+    with raw(answer_then_reset, lambda *_: second.set()) as port:
+        url = to(port)
+        post(url, body=b"x", headers={})
+        assert failure(url) == "dropped"
+        assert not second.wait(0.1)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 101 Switching Protocols\r\n\r\n",
+        b"HTTP/1.1 103 Early Hints\r\n\r\n",
+    ],
+)
+def test_a_connection_is_not_kept_after_such_an_answer_even_if_it_stays_open(to, answer):
+    def stay_open(connection, done):
+        connection.recv(65536)
+        connection.sendall(answer)
+        if connection.recv(65536):
+            done.wait(10)
+
+    with raw(stay_open, say(OK)) as port:
+        url = to(port)
+        post(url, body=b"x", headers={})
+        assert post(url, body=b"x", headers={}, deadline=2).body_start == b"ok"
+
+
 def test_what_may_not_be_repeated_never_uses_a_kept_connection(server):
     for _ in range(3):
         post(server.url, body=b"x", headers={}, repeatable=False)
@@ -83,19 +122,20 @@ def test_what_may_not_be_repeated_never_uses_a_kept_connection(server):
 
 
 def test_an_answer_nobody_asked_for_is_not_taken_for_the_next_one(to):
-    planted = threading.Event()
+    answered, planted = threading.Event(), threading.Event()
 
     def two_answers(connection, done):
         connection.recv(65536)
         connection.sendall(OK)
+        answered.wait(5)
         connection.sendall(b"HTTP/1.1 500 Planted\r\nContent-Length: 0\r\n\r\n")
         planted.set()
-        connection.recv(65536)  # if both answers were read in one go, the second was thrown away: all is well
-        connection.sendall(OK)
+        connection.recv(65536)
 
     with raw(two_answers, say(OK)) as port:
         url = to(port)
         post(url, body=b"x", headers={})
+        answered.set()
         assert planted.wait(5)
         assert post(url, body=b"x", headers={}, deadline=1).status == 200
 

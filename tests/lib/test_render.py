@@ -298,6 +298,7 @@ HOSTILE = {
     "busy loop": BUSY,
     "heavy loop": HEAVY,
     "split": "{{ s | split: '' }}",
+    "many variables": "".join(f"{{% assign v{n} = s | append: 'x' %}}" for n in range(100)),
     "strftime": "{{ '2026-01-01' | date: '" + "%c" * 60 + "' }}",
 }
 
@@ -309,6 +310,14 @@ def test_hostile_templates_stop_early(name):
         render(HOSTILE[name], {"s": "a" * 150_000, "l": ["x"] * 5_000})
     assert caught.value.reason_code == "limit"
     assert time.monotonic() - started < 2
+
+
+def test_loops_are_counted_together():
+    loops = "{% for i in (1..100) %}{% for j in (1..LAST) %}{% endfor %}{% endfor %}"
+    assert render(loops.replace("LAST", "100"), {}) == ""
+    with pytest.raises(RenderError) as caught:
+        render(loops.replace("LAST", "101"), {})
+    assert caught.value.reason_code == "limit"
 
 
 @pytest.mark.parametrize(
