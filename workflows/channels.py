@@ -44,7 +44,7 @@ class WebhookChannel:
             return None
         body = json.dumps(delivery.body, separators=(",", ":"), ensure_ascii=False).encode()
         headers = {endpoint.header_name: endpoint.header_value} if endpoint.header_name else {}
-        headers |= {"content-type": "application/json", "user-agent": "CareOps-Webhooks/1"}
+        headers |= {"content-type": "application/json"}
         headers |= sign([endpoint.signing_secret], f"msg_{delivery.uid.hex}", int(time()), body)
         return Request(endpoint.url, body, headers)
 
@@ -52,7 +52,7 @@ class WebhookChannel:
         try:
             reply = post(prepared.url, body=prepared.body, headers=prepared.headers)
         except OutboundRefused as error:
-            return Sent(Fate.REFUSED, str(error))
+            return Sent(Fate.REFUSED, str(error.message))
         except OutboundFailed as error:
             return Sent(Fate.LATER, str(error))
         return judge(reply)
