@@ -160,10 +160,10 @@ def _patient(
     practitioner = practitioners[place % len(practitioners)]
     team = next(team for team in teams if team.clinic_id == practitioner.clinic_id)
     _zone, _phone, (city, region, code, area) = CLINICS[practitioner.clinic.name]
-    registered = 380 - 5 * place
+    registered, born = 380 - 5 * place, _born(age, place)
     with back_then(days=registered, by=staff["nia"]):
         patient = Patient.objects.create(
-            first_name=first, last_name=last, sex=sex, birth_date=_born(age, place),
+            first_name=first, last_name=last, sex=sex, birth_date=born,
             email=f"{first}.{last}@example.com".lower(), phone=f"+1 {area} 555 {100 + place:04}",
             street=f"{12 + 7 * place} {STREETS[place % len(STREETS)]}", city=city, region=region, zip=code,
             clinic=practitioner.clinic, practitioner=practitioner, care_team=team,
