@@ -19,7 +19,9 @@ def draft(trigger: str, *steps: dict[str, Any], name: str = "An automation", **f
     return automation
 
 
-def live(trigger: str, *steps: dict[str, Any], name: str = "An automation", **fields: Any) -> AutomationVersion:
+def live(
+    trigger: str, *steps: dict[str, Any], name: str = "An automation", **fields: Any
+) -> AutomationVersion:
     """A published automation, by the system."""
     return publish(draft(trigger, *steps, name=name, **fields), by=Actor.system())
 

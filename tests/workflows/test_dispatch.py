@@ -60,7 +60,12 @@ def test_an_event_that_does_not_match_leaves_a_non_run_that_says_why(patient):
     non_match = NonMatch.objects.get()
     assert non_match.automations == [version.automation_id]
     leaf = non_match.verdicts[0]["of"][0]
-    assert (leaf["fact"], leaf["actual"], leaf["needed"], leaf["holds"]) == ("patient.region", "VT", "ME", False)
+    assert (leaf["fact"], leaf["actual"], leaf["needed"], leaf["holds"]) == (
+        "patient.region",
+        "VT",
+        "ME",
+        False,
+    )
 
 
 def test_any_vocabularys_name_is_a_trigger(patient):
@@ -106,7 +111,9 @@ def test_an_automation_runs_at_most_twenty_times_an_hour_about_one_record(patien
         patient.save()
     settle()
     assert Run.objects.filter(automation=version.automation).count() == MAX_RUNS_PER_SUBJECT
-    assert Automation.objects.get(pk=version.automation_id).pause_reason.startswith("It ran more than 20 times")
+    assert Automation.objects.get(pk=version.automation_id).pause_reason.startswith(
+        "It ran more than 20 times"
+    )
 
 
 def test_republishing_runs_the_new_version_only(patient):
@@ -195,4 +202,3 @@ def test_built_in_reactions_run_beside_automations(patient):
         work_off()
     assert told == ["patient.onboarded"]
     assert list(StepRun.objects.values_list("action", "state")) == [("test_reaction", "done")]
-

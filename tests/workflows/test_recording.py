@@ -13,7 +13,15 @@ from patients import events as patient_events
 from patients.models import Patient
 from tests.factories.patients import PatientFactory
 from tests.workflows.support import names
-from workflows.catalogue import Conflict, IllegalTransition, MisusedMachine, NotPermitted, acting, emit, quietly
+from workflows.catalogue import (
+    Conflict,
+    IllegalTransition,
+    MisusedMachine,
+    NotPermitted,
+    acting,
+    emit,
+    quietly,
+)
 from workflows.models import EventRecord, event_recorded
 
 SYSTEM = Actor.system()
@@ -40,7 +48,11 @@ def test_a_saved_transition_is_told_once_however_often_it_is_saved(patient):
     assert names() == ["patient.onboarded"]
     event = EventRecord.objects.get()
     assert event.data == {"from": "registered", "to": "onboarded"}
-    assert (event.subject_type, event.subject_id, event.patient_id) == ("patients.Patient", patient.pk, patient.pk)
+    assert (event.subject_type, event.subject_id, event.patient_id) == (
+        "patients.Patient",
+        patient.pk,
+        patient.pk,
+    )
     assert event.position is None
 
 

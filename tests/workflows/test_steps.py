@@ -131,7 +131,9 @@ def test_a_condition_may_end_the_run(patient):
 
 
 def test_a_later_step_may_ask_for_an_earlier_ones_result(patient):
-    made = {"all": [{"fact": "step.create_task_1.result.type", "operator": "equals", "value": "patients.Task"}]}
+    made = {
+        "all": [{"fact": "step.create_task_1.result.type", "operator": "equals", "value": "patients.Task"}]
+    }
     live("patient.onboarded", TASK, {**TASK, "only_if": made})
     onboard(patient)
     assert story(the_run()) == [("create_task_1", "done"), ("create_task_2", "done")]
