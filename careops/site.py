@@ -116,8 +116,8 @@ def visits_today(now: datetime) -> Tile:
     found = dict(rows.exclude(state="cancelled").values_list("state").annotate(number=Count("pk")))
     states = Appointment.states()
     detail = ", ".join(f"{number} {states[state]}" for state, number in found.items())
-    day = {"starts_at__year": now.year, "starts_at__month": now.month, "starts_at__day": now.day}
-    return Tile(_("Visits today"), sum(found.values()), list_url(Appointment, **day), "primary", detail)
+    url = list_url(Appointment, when="today")
+    return Tile(_("Visits today"), sum(found.values()), url, "primary", detail)
 
 
 def order_states(request: HttpRequest, now: datetime) -> Sequence[Row]:
