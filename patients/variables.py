@@ -60,6 +60,22 @@ class Scene:
         """A moment in words, by the patient's clock."""
         return date_format(moment.astimezone(self.zone), style) if moment else None
 
+    @cached_property
+    def values(self) -> dict[str, Any]:
+        """The value of every variable, here and now; those without one are left out."""
+        values = {name: variable.read(self) for name, variable in VARIABLES.items()}
+        return {name: value for name, value in values.items() if value not in (None, "")}
+
+    def fill(self, template: str, *, line: bool = False) -> str:
+        """The template with its variables filled in; ``line`` for what must fit on one. Raises StepFailed."""
+        if "{" not in template:
+            return template  # nothing is looked up for a text that speaks of nobody
+        try:
+            text = render(template, self.values)
+            return one_line(text.strip()) if line else text
+        except RenderError as error:
+            raise StepFailed(f"text_{error.reason_code}", str(error.message)) from None
+
 
 @dataclass(frozen=True, slots=True)
 class Variable:
@@ -116,24 +132,6 @@ VARIABLES: Mapping[str, Variable] = {
 REFERENCES = tuple(name for name, variable in VARIABLES.items() if variable.privacy is PUBLIC)
 
 
-def variables_for(step: Step) -> dict[str, Any]:
-    """The value of every variable, as of this step; those without one are left out."""
-    scene = Scene(step)
-    values = {name: variable.read(scene) for name, variable in VARIABLES.items()}
-    return {name: value for name, value in values.items() if value not in (None, "")}
-
-
 def sample_values() -> dict[str, str]:
     """Invented values, for a preview."""
     return {name: variable.sample for name, variable in VARIABLES.items()}
-
-
-def fill(step: Step, template: str, *, line: bool = False) -> str:
-    """The template with its variables filled in; ``line`` for what must fit on one. Raises StepFailed."""
-    if "{" not in template:
-        return template  # nothing is looked up for a text that speaks of nobody
-    try:
-        text = render(template, variables_for(step))
-        return one_line(text.strip()) if line else text
-    except RenderError as error:
-        raise StepFailed(f"text_{error.reason_code}", str(error.message)) from None

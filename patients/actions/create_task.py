@@ -15,33 +15,33 @@ from careops.access.roles import role_labels
 from patients import events
 from patients.actions.fields import LineField, TemplateField, colleague_choices, optional_role_choices
 from patients.models import CareTeam, Task
-from patients.variables import REFERENCES, Scene, fill
+from patients.variables import REFERENCES, Scene
 from workflows.catalogue import Action, Done, Outcome, Step, StepFailed, actions
 
 UNITS = {"hours": timedelta(hours=1), "days": timedelta(days=1)}
 
 
-def _role(step: Step, given: Mapping[str, Any]) -> dict[str, Any]:
+def _role(scene: Scene, given: Mapping[str, Any]) -> dict[str, Any]:
     return {"role": given["role"]}
 
 
-def _colleague(step: Step, given: Mapping[str, Any]) -> dict[str, Any]:
+def _colleague(scene: Scene, given: Mapping[str, Any]) -> dict[str, Any]:
     return {"assignee_id": int(given["user"])}
 
 
-def _care_team(step: Step, given: Mapping[str, Any]) -> dict[str, Any]:
+def _care_team(scene: Scene, given: Mapping[str, Any]) -> dict[str, Any]:
     return {"care_team_id": given["care_team"]}
 
 
-def _patients_care_team(step: Step, given: Mapping[str, Any]) -> dict[str, Any]:
-    team = step.person().kept.care_team
+def _patients_care_team(scene: Scene, given: Mapping[str, Any]) -> dict[str, Any]:
+    team = scene.step.person().kept.care_team
     if team is None:
         raise StepFailed("no_care_team", _t("The patient has no care team."))
     return {"care_team": team}
 
 
-def _patients_practitioner(step: Step, given: Mapping[str, Any]) -> dict[str, Any]:
-    practitioner = Scene(step).practitioner
+def _patients_practitioner(scene: Scene, given: Mapping[str, Any]) -> dict[str, Any]:
+    practitioner = scene.practitioner
     if practitioner is None or practitioner.user is None:
         raise StepFailed("no_practitioner", _t("Nobody who signs in is responsible for this patient."))
     return {"assignee": practitioner.user}
@@ -52,7 +52,7 @@ class Kind:
     """A way to say whose task it is. ``asks`` is the form field it needs to have filled in."""
 
     label: Any
-    whose: Callable[[Step, Mapping[str, Any]], dict[str, Any]]
+    whose: Callable[[Scene, Mapping[str, Any]], dict[str, Any]]
     asks: str = ""
 
 
@@ -105,21 +105,22 @@ class TaskForm(forms.Form):
 
 def create_task(step: Step, given: Mapping[str, Any]) -> Outcome:
     """Open the task, or find the one that this step, or the same reason, has opened already."""
-    amount, unit, event = given["due_amount"], UNITS[given["due_unit"]], step.event
+    scene, event = Scene(step), step.event
+    amount, unit = given["due_amount"], UNITS[given["due_unit"]]
     task = Task(
-        title=fill(step, given["title"], line=True)[:200],
-        description=fill(step, given["description"]),
+        title=scene.fill(given["title"], line=True)[:200],
+        description=scene.fill(given["description"]),
         due_at=None if amount is None else step.at + amount * unit,
         priority=given["priority"],
         checklist=[
             {"text": line.strip(), "done": False} for line in given["checklist"].splitlines() if line.strip()
         ],
-        patient=Scene(step).patient,
+        patient=scene.patient,
         about_type=event.subject_type,
         about_id=event.subject_id,
         origin=step.key,
-        dedupe_key=fill(step, given["dedupe_key"], line=True)[:200],
-        **KINDS[given["assign_to"]].whose(step, given),
+        dedupe_key=scene.fill(given["dedupe_key"], line=True)[:200],
+        **KINDS[given["assign_to"]].whose(scene, given),
     )
     return Done({"type": Task._meta.label, "id": str(Task.open_once(task).pk)})
 

@@ -12,8 +12,8 @@ from django.utils.translation import gettext_lazy as _
 
 from careops.access.models import User
 from careops.access.roles import role_choices
-from careops.lib.render import check
-from patients.variables import VARIABLES
+from careops.lib.render import RenderError, check, render
+from patients.variables import VARIABLES, sample_values
 
 
 class TemplateField(forms.CharField):
@@ -29,6 +29,17 @@ class TemplateField(forms.CharField):
         text = super().clean(value)
         check(text, self.declared)
         return text
+
+    def described(self) -> dict[str, Any]:
+        """The names a text may use, each with what it stands for; a builder lists them."""
+        return {name: VARIABLES[name].label for name in self.declared}
+
+    def sample(self, text: str) -> str:
+        """The text with invented values, for a preview. Raises ValidationError for one that cannot be filled in."""
+        try:
+            return render(text, sample_values())
+        except RenderError as error:
+            raise ValidationError(error.message, code=error.reason_code) from None
 
 
 class LineField(TemplateField):

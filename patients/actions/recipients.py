@@ -15,7 +15,7 @@ from careops.access.roles import role_labels
 from patients.actions.fields import colleague_choices, optional_role_choices
 from patients.models import Message, Patient
 from patients.variables import Scene
-from workflows.catalogue import Step, StepFailed
+from workflows.catalogue import StepFailed
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,31 +33,31 @@ class Kind:
     """A way to name addressees. ``asks`` is the form field it needs to have filled in."""
 
     label: Any
-    find: Callable[[Step, Mapping[str, Any]], list[Addressee]]
+    find: Callable[[Scene, Mapping[str, Any]], list[Addressee]]
     asks: str = ""
 
 
-def the_patient(step: Step, given: Mapping[str, Any]) -> list[Addressee]:
-    patient: Patient = step.person().kept
+def the_patient(scene: Scene, given: Mapping[str, Any]) -> list[Addressee]:
+    patient: Patient = scene.step.person().kept
     return [Addressee("patient", Message.Recipient.PATIENT, patient.email)]
 
 
-def the_practitioner(step: Step, given: Mapping[str, Any]) -> list[Addressee]:
-    practitioner = Scene(step).practitioner
+def the_practitioner(scene: Scene, given: Mapping[str, Any]) -> list[Addressee]:
+    practitioner = scene.practitioner
     if practitioner is None:
         raise StepFailed("no_practitioner", _t("Nobody is responsible for this patient yet."))
     address, user = practitioner.address, practitioner.user
     return [Addressee(f"practitioner:{practitioner.pk}", Message.Recipient.STAFF, address, user)]
 
 
-def everybody_in(step: Step, given: Mapping[str, Any]) -> list[Addressee]:
+def everybody_in(scene: Scene, given: Mapping[str, Any]) -> list[Addressee]:
     users = User.objects.filter(groups__name=given["role"], is_staff=True, is_active=True).order_by("pk")
     if not users:
         raise StepFailed("nobody_in_role", _t("Nobody holds this role."))
     return [_colleague(user) for user in users]
 
 
-def one_colleague(step: Step, given: Mapping[str, Any]) -> list[Addressee]:
+def one_colleague(scene: Scene, given: Mapping[str, Any]) -> list[Addressee]:
     return [_colleague(User.objects.get(pk=given["user"]))]
 
 
@@ -94,9 +94,9 @@ class RecipientForm(forms.Form):
         return cleaned
 
 
-def addressees(step: Step, given: Mapping[str, Any]) -> list[Addressee]:
+def addressees(scene: Scene, given: Mapping[str, Any]) -> list[Addressee]:
     """Everybody the step addresses. Raises StepFailed when there is nobody."""
-    return KINDS[given["to"]].find(step, given)
+    return KINDS[given["to"]].find(scene, given)
 
 
 def say_to(given: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ from patients import events
 from patients.actions.fields import LineField, TemplateField
 from patients.actions.recipients import Addressee, RecipientForm, addressees, say_to
 from patients.models import Message
-from patients.variables import Scene, fill
+from patients.variables import Scene
 from workflows.catalogue import Action, Done, Outcome, Step, actions
 
 
@@ -30,26 +30,24 @@ class EmailForm(RecipientForm):
 
 def send_email(step: Step, given: Mapping[str, Any]) -> Outcome:
     """One message to each addressee. One that must not be sent is kept too, with the reason."""
-    subject = fill(step, given["subject"], line=True)[:200]
-    body = fill(step, given["body"])
-    sent = [_write(step, given, addressee, subject, body) for addressee in addressees(step, given)]
+    scene = Scene(step)
+    text = {"subject": scene.fill(given["subject"], line=True)[:200], "body": scene.fill(given["body"])}
+    about = {**text, "patient": scene.patient, "purpose": given["purpose"]}
+    sent = [_write(step, addressee, about) for addressee in addressees(scene, given)]
     return Done({"type": Message._meta.label, "id": sent[0], "ids": sent})
 
 
-def _write(step: Step, given: Mapping[str, Any], to: Addressee, subject: str, body: str) -> str:
+def _write(step: Step, to: Addressee, about: Mapping[str, Any]) -> str:
     """The id of this step's message to that addressee, which an earlier attempt may have written."""
     origin = f"{step.key}:{to.key}"
     if (known := Message.objects.filter(origin=origin).first()) is not None:
         return str(known.pk)
     message = Message(
         recipient=to.recipient,
-        patient=Scene(step).patient,
         user=to.user,
         to_address=to.address,
-        subject=subject,
-        body=body,
-        purpose=given["purpose"],
         origin=origin,
+        **about,
     )
     message.save()
     if obstacle := message.what_hinders():

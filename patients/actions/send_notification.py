@@ -13,7 +13,7 @@ from patients import events
 from patients.actions.fields import LineField, TemplateField
 from patients.actions.recipients import Addressee, RecipientForm, addressees, say_to
 from patients.models import Notification
-from patients.variables import Scene, fill
+from patients.variables import Scene
 from workflows.catalogue import Action, Done, Outcome, Step, StepFailed, actions
 
 
@@ -26,26 +26,26 @@ class NotificationForm(RecipientForm):
 
 def send_notification(step: Step, given: Mapping[str, Any]) -> Outcome:
     """One notification for each addressee who can sign in. Raises StepFailed when none of them can."""
-    title, body = fill(step, given["title"], line=True)[:200], fill(step, given["body"])
-    told = [_notify(step, to, title, body) for to in addressees(step, given) if to.user]
+    scene = Scene(step)
+    text = {"title": scene.fill(given["title"], line=True)[:200], "body": scene.fill(given["body"])}
+    told = [_notify(scene, to, text) for to in addressees(scene, given) if to.user]
     if not told:
         raise StepFailed("no_account", _t("They do not sign in to CareOps and cannot be notified."))
     return Done({"type": Notification._meta.label, "id": told[0], "ids": told})
 
 
-def _notify(step: Step, to: Addressee, title: str, body: str) -> str:
-    origin = f"{step.key}:{to.key}"
+def _notify(scene: Scene, to: Addressee, text: Mapping[str, str]) -> str:
+    origin = f"{scene.step.key}:{to.key}"
     if (known := Notification.objects.filter(origin=origin).first()) is not None:
         return str(known.pk)
-    event = step.event
+    event = scene.step.event
     notification = Notification(
         user=to.user,
-        patient=Scene(step).patient,
-        title=title,
-        body=body,
+        patient=scene.patient,
         about_type=event.subject_type,
         about_id=event.subject_id,
         origin=origin,
+        **text,
     )
     notification.save()
     return str(notification.pk)

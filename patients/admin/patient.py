@@ -25,6 +25,7 @@ class Glance(TabularInline):
     per_page = 10
     tab = True
     show_change_link = True
+    readonly_fields = ("state", "created_at")
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -51,7 +52,6 @@ class TaskGlance(Glance):
 class MessageGlance(Glance):
     model = Message
     fields = ("subject", "recipient", "created_at", "state")
-    readonly_fields = ("created_at",)
     ordering = ("-id",)
 
 

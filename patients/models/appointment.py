@@ -114,7 +114,7 @@ class Appointment(Machine):
         ]
 
     def __str__(self) -> str:
-        return gettext("Appointment %(ref)s") % {"ref": self.pk.hex[-8:]}
+        return gettext("Appointment %(ref)s") % {"ref": str(self.pk)[-8:]}
 
     def clean(self) -> None:
         if self.starts_at and self.ends_at and self.ends_at <= self.starts_at:

@@ -61,4 +61,4 @@ class CareTeamMember(Record):
         ]
 
     def __str__(self) -> str:
-        return gettext("Member %(ref)s") % {"ref": self.pk.hex[-8:]}
+        return gettext("Member %(ref)s") % {"ref": str(self.pk)[-8:]}

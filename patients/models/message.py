@@ -135,7 +135,7 @@ class Message(Machine):
         ]
 
     def __str__(self) -> str:
-        return gettext("Message %(ref)s") % {"ref": self.pk.hex[-8:]}
+        return gettext("Message %(ref)s") % {"ref": str(self.pk)[-8:]}
 
     def clean(self) -> None:
         needed = "user" if self.recipient == self.Recipient.STAFF else "patient"

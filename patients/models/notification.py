@@ -71,7 +71,7 @@ class Notification(About, Machine):
         ]
 
     def __str__(self) -> str:
-        return gettext("Notification %(ref)s") % {"ref": self.pk.hex[-8:]}
+        return gettext("Notification %(ref)s") % {"ref": str(self.pk)[-8:]}
 
     @transition(state, source=State.UNREAD, target=State.READ, needs="patients.read_notification",
                 event=events.NOTIFICATION_READ, label=_("Mark as read"))  # fmt: skip

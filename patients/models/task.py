@@ -138,7 +138,7 @@ class Task(About, Machine):
         ]
 
     def __str__(self) -> str:
-        return gettext("Task %(ref)s") % {"ref": self.pk.hex[-8:]}
+        return gettext("Task %(ref)s") % {"ref": str(self.pk)[-8:]}
 
     def update_events(self, fields: frozenset[str]) -> Sequence[Event]:
         """Handing a task on is an event of its own; whatever else was edited besides is told as an edit."""
@@ -229,4 +229,4 @@ class TaskComment(Record):
         ordering = ["id"]
 
     def __str__(self) -> str:
-        return gettext("Comment %(ref)s") % {"ref": self.pk.hex[-8:]}
+        return gettext("Comment %(ref)s") % {"ref": str(self.pk)[-8:]}

@@ -36,9 +36,11 @@ class AStep:
     actor: Actor = field(
         default_factory=lambda: Actor.automation(
             "an-automation",
-            frozenset({"patients.add_task", "patients.add_message", "patients.send_message", "patients.add_notification"}),
+            frozenset(
+                f"patients.{name}" for name in ("add_task", "add_message", "send_message", "add_notification")
+            ),
         )
-    )  # fmt: skip
+    )
 
     @property
     def event(self) -> EventRecord:

@@ -1,0 +1,62 @@
+"""Notifications: told to one person, read by that person; the assignee of a task always hears of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from careops.access.actor import Actor
+from patients.models import Notification
+from patients.reactions import notify_assignee
+from tests.factories.patients import NotificationFactory, TaskFactory, UserFactory
+from tests.patients.helpers import newest, told
+from workflows.catalogue import IllegalTransition, acting
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_notification_is_read_once(nia: Any) -> None:
+    notice = NotificationFactory(user=nia).perform("read", by=Actor.of(nia))
+    assert told(notice) == [
+        ("notification.created", {"to": "unread"}),
+        ("notification.read", {"from": "unread", "to": "read"}),
+    ]
+    with pytest.raises(IllegalTransition):
+        notice.perform("read", by=Actor.of(nia))
+
+
+def test_the_assignee_hears_of_a_new_task_once(nia: Any) -> None:
+    task = TaskFactory(assignee=nia)
+    first = notify_assignee(newest(task))
+    assert notify_assignee(newest(task)) == first
+    notice = Notification.objects.get()
+    assert first == {"type": "patients.Notification", "id": str(notice.pk)}
+    assert (notice.user, notice.title) == (nia, "A task for you: Call back")
+    assert (notice.about, notice.patient) == (task, task.patient)
+
+
+def test_the_new_assignee_hears_when_a_task_is_handed_on(nia: Any, omar: Any) -> None:
+    task = TaskFactory(assignee=nia)
+    task.assignee = omar
+    with acting(Actor.of(nia)):
+        task.save()
+    assert newest(task).name == "task.assigned"
+    notify_assignee(newest(task))
+    assert Notification.objects.get().user == omar
+
+
+def test_who_takes_a_task_needs_no_telling(nia: Any) -> None:
+    task = TaskFactory()
+    task.assignee = nia
+    with acting(Actor.of(nia)):
+        task.save()
+    assert notify_assignee(newest(task)) is None
+    assert not Notification.objects.exists()
+
+
+def test_nobody_is_told_of_a_task_for_nobody() -> None:
+    task = TaskFactory(assignee=UserFactory())
+    task.assignee = None
+    task.save()
+    assert notify_assignee(newest(task)) is None
