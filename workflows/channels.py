@@ -35,7 +35,7 @@ class WebhookChannel:
 
     name = "webhook"
     at_most_once = False
-    delays = DELAYS
+    delays: tuple[int, ...] = DELAYS
 
     def prepare(self, delivery: Delivery) -> Request | None:
         """The signed request; the custom header first, so that it can never replace one of ours."""

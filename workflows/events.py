@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.utils.translation import gettext_lazy as _
 
 from workflows.catalogue.event import Event, Kind, events
 
-_AUTOMATION = {"subject": "workflows.Automation", "patient": None}
+_AUTOMATION: dict[str, Any] = {"subject": "workflows.Automation", "patient": None}
 _MOVED = ("from", "to")
 
 AUTOMATION_CREATED = Event(
@@ -34,7 +36,7 @@ AUTOMATION_ARCHIVED = Event(
     **_AUTOMATION,
 )  # fmt: skip
 
-_ENDPOINT = {"subject": "workflows.Endpoint", "patient": None}
+_ENDPOINT: dict[str, Any] = {"subject": "workflows.Endpoint", "patient": None}
 
 ENDPOINT_CREATED = Event(
     name="endpoint.created",

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -35,12 +36,12 @@ class Event:
     """
 
     name: str
-    says: str
+    says: Any
     subject: str
     kind: Kind
     patient: str | None = "patient_id"
     carries: tuple[str, ...] = ()
-    unless: str = ""
+    unless: Any = ""
     aliases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

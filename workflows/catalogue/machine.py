@@ -148,7 +148,7 @@ class Machine(Record):
         if found is None:
             found = {move.name: move for move in _declared_moves(cls)}
             cls._moves = found  # type: ignore[attr-defined]
-        return found  # type: ignore[no-any-return]
+        return found
 
     @classmethod
     def move(cls, name: str) -> Move:
@@ -169,7 +169,8 @@ class Machine(Record):
     @classmethod
     def states(cls) -> dict[str, str]:
         """State → label, in the order of declaration."""
-        return dict(cls._meta.get_field("state").flatchoices)
+        field: Any = cls._meta.get_field("state")
+        return dict(field.flatchoices)
 
     # ── Stash and flush ──────────────────────────────────────────────────────────────────────────────────
     def _fields_to_write(self, changed: frozenset[str]) -> frozenset[str]:

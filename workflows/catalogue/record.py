@@ -7,7 +7,7 @@ Zero rows is a Conflict. (Proved: a save of all fields undoes a colleague's tran
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, ClassVar, NoReturn, Self
 
 from django.db import connections, models, transaction
@@ -66,8 +66,8 @@ class Record(models.Model):
 
     # ── What was loaded ──────────────────────────────────────────────────────────────────────────────────
     @classmethod
-    def from_db(cls, db: str | None, field_names: Iterable[str], values: Iterable[Any]) -> Self:
-        instance = super().from_db(db, field_names, values)  # type: ignore[arg-type]
+    def from_db(cls, db: str | None, field_names: Collection[str], values: Collection[Any], **kwargs: Any) -> Self:
+        instance = super().from_db(db, field_names, values, **kwargs)
         instance._remember()
         return instance
 
@@ -153,7 +153,7 @@ class Record(models.Model):
     def update_data(self, event: Event, fields: frozenset[str]) -> dict[str, Any]:
         return {"changed": sorted(fields)} if "changed" in event.carries else {}
 
-    def _do_update(
+    def _do_update(  # type: ignore[override]  # the stubs describe Django 6
         self, base_qs: Any, using: str, pk_val: Any, values: Any, update_fields: Any, forced_update: bool
     ) -> bool:
         """Django's hook for the UPDATE of a save: ours checks the version and inserts the events beside it.
@@ -181,7 +181,7 @@ class Record(models.Model):
     def create_many(cls, records: Sequence[Self], *, batch_size: int = 1000) -> list[Self]:
         """Insert all of them and record their created events, in one transaction."""
         with transaction.atomic():
-            created = models.QuerySet(cls).bulk_create(records, batch_size=batch_size)
+            created: list[Self] = models.QuerySet[Any](cls).bulk_create(records, batch_size=batch_size)
             told: list[Draft] = []
             for record in created:
                 record._remember()

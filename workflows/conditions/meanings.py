@@ -19,7 +19,7 @@ from workflows.catalogue import ValueKind
 from workflows.conditions.dates import bound, edges, is_day
 
 
-class Numeric(DecimalField):  # type: ignore[type-arg]
+class Numeric(DecimalField):
     """PostgreSQL's numeric without a limit of digits, which holds every integer and every decimal exactly."""
 
     def db_type(self, connection: Any) -> str:
