@@ -113,6 +113,16 @@ def test_a_status_that_comes_late_is_written_down_and_told_nobody(message: Any) 
     assert names(order) == told == ["lab_order.ordered", "lab_order.updated", "lab_order.completed"]
 
 
+def test_within_a_message_the_rank_decides_even_against_the_labs_clock() -> None:
+    order = LabOrderFactory(external_id=THEIRS)
+    interpret(saying("completed", "draw_completed", "requisition_created"))
+    assert names(order)[1:] == [
+        "lab_order.requisition_created",
+        "lab_order.draw_completed",
+        "lab_order.completed",
+    ]
+
+
 def test_further_partial_results_are_history_and_no_news() -> None:
     order = LabOrderFactory(external_id=THEIRS)
     interpret(saying("ordered", "draw_completed", "partial_results", "partial_results", "partial_results"))

@@ -137,6 +137,19 @@ def test_every_status_string_names_exactly_its_event(name: str) -> None:
     assert [event.name for event in events.named(name)] == [f"lab_order.{low(name)}"]
 
 
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("labtest.order.created", {"ordered"}),
+        ("labtest.order.updated", {low(name) for name in STATUSES} - {"ordered", "partial_results"}),
+        ("LAB_ORDER_CREATED", {"ordered"}),
+        ("LAB_ORDER_UPDATED", {low(name) for name in STATUSES} - {"ordered"} | {"updated"}),
+    ],
+)
+def test_a_shared_name_spans_exactly_its_events(name: str, expected: set[str]) -> None:
+    assert {event.name for event in events.named(name)} == {f"lab_order.{word}" for word in expected}
+
+
 def test_the_event_bears_the_labs_own_time_and_the_patient(system: Actor) -> None:
     order = LabOrderFactory()
     drawn_at = datetime(2026, 3, 3, 8, 15, tzinfo=UTC)

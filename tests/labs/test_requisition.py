@@ -12,7 +12,7 @@ from careops.access.models import User
 from labs.models import Requisition
 from tests.factories.labs import RequisitionFactory
 from tests.labs.helpers import names, told
-from workflows.catalogue import IllegalTransition, NotPermitted
+from workflows.catalogue import IllegalTransition, NotPermitted, events
 
 pytestmark = pytest.mark.django_db
 
@@ -52,6 +52,7 @@ def test_it_concerns_the_orders_patient_and_remembers_when_it_was_issued(system:
     requisition = RequisitionFactory()
     assert requisition.patient_id == requisition.order.patient_id
     assert told(requisition) == [("requisition.created", {"to": "created"})]
+    assert events.get("requisition.created").names_in("careportals") == ("requisition.created",)
     issued_at = datetime(2026, 3, 2, 14, 5, tzinfo=UTC)
     assert requisition.perform("issue", by=system, occurred_at=issued_at).issued_at == issued_at
 
