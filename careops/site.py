@@ -222,7 +222,9 @@ def events_per_hour(request: HttpRequest, now: datetime) -> Mapping[str, Any] | 
     numbers = [found.get(hour, 0) for hour in hours]
     chart = {
         "labels": [date_format(hour, "TIME_FORMAT") for hour in hours],
-        "datasets": [{"data": numbers, "backgroundColor": "var(--color-primary-600)", "borderRadius": 3}],
+        "datasets": [
+            {"data": numbers, "backgroundColor": "var(--color-primary-600)", "barThickness": "flex"}
+        ],
     }
     return {
         "total": sum(numbers),

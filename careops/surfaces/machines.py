@@ -138,7 +138,7 @@ class MachineAdmin(RecordAdmin):
         target = move.target
         context = {
             **self.admin_site.each_context(request),
-            "title": move.label,
+            "title": move.label,  # the browser's tab; Unfold's heading names the record
             "subtitle": str(record),
             "opts": self.opts,
             "original": record,

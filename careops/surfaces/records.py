@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from operator import attrgetter
 from typing import Any
 
@@ -25,6 +26,13 @@ from careops.surfaces.edits import KeepsOthersEdits
 from careops.surfaces.lookups import is_declared
 from careops.surfaces.timeline import FIRST, has_timeline, timeline
 from workflows.catalogue.errors import Conflict, IllegalTransition, NotPermitted
+
+
+def _without(fields: Iterable[Any], left_out: set[Any]) -> list[Any]:
+    """The fields of a fieldset, whose rows may be tuples, without these."""
+    rows = [field if isinstance(field, tuple | list) else (field,) for field in fields]
+    kept = [tuple(field for field in row if field not in left_out) for row in rows]
+    return [row[0] if len(row) == 1 else row for row in kept if row]
 
 
 class RecordAdmin(ModelAdmin):
@@ -129,6 +137,15 @@ class RecordAdmin(ModelAdmin):
             return found
         self.model._base_manager.select_for_update(of=("self",)).values("pk").get(pk=found.pk)
         return super().get_object(request, object_id, from_field)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Model | None = None) -> list[Any]:
+        """A new record's page asks for what can be written; the rest has no value yet."""
+        fieldsets = super().get_fieldsets(request, obj)
+        if obj is not None:
+            return fieldsets
+        shown_only = set(self.get_readonly_fields(request, obj))
+        writable = ((name, options, _without(options["fields"], shown_only)) for name, options in fieldsets)
+        return [(name, {**options, "fields": fields}) for name, options, fields in writable if fields]
 
     def get_form(
         self, request: HttpRequest, obj: Model | None = None, change: bool = False, **kwargs: Any

@@ -161,3 +161,9 @@ def test_nothing_is_deleted(at_desk, root, ada):
     actions = {"action": "delete_selected", "_selected_action": [str(ada.pk)], "post": "yes"}
     client.post(page(ada).removesuffix(f"{ada.pk}/change/"), actions)
     assert Patient.objects.filter(pk=ada.pk).exists()
+
+
+def test_a_new_record_s_page_shows_no_values_that_are_not_there_yet(at_desk, root):
+    html = at_desk(root).get("/admin/orders/order/add/").content.decode()
+    assert "DatabaseDefault" not in html
+    assert "state_entered_at" not in html
