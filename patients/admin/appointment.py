@@ -64,8 +64,11 @@ class AppointmentAdmin(ChoosesPatient, MachineAdmin):
     autocomplete_fields = ("patient",)
     readonly_fields = ("cancel_reason", "rescheduled_from")
     fieldsets = (
-        (None, {"fields": (("patient", "practitioner"), ("service", "clinic"), ("starts_at", "ends_at"))}),
-        (None, {"fields": ("reason", ("cancel_reason", "rescheduled_from"))}),
+        (
+            None,
+            {"fields": ("patient", ("practitioner", "clinic"), "service", "starts_at", "ends_at", "reason")},
+        ),
+        (_("What became of it"), {"fields": (("cancel_reason", "rescheduled_from"),)}),
     )
 
     def get_search_results(

@@ -39,7 +39,7 @@ class MessageAdmin(ChoosesPatient, MachineAdmin):
     autocomplete_fields = ("patient",)
     readonly_fields = ("to_address", "obstacle", "detail", "sent_at", "created_at")
     fieldsets = (
-        (None, {"fields": (("recipient", "channel"), ("patient", "user"), "subject", "body", "purpose")}),
+        (None, {"fields": (("recipient", "channel"), "patient", "user", "subject", "body", "purpose")}),
         (_("What became of it"), {"fields": (
             ("to_address", "obstacle"), ("detail", "sent_at"), "created_at",
         )}),
@@ -49,6 +49,10 @@ class MessageAdmin(ChoosesPatient, MachineAdmin):
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
         return named(queryset, search_term, ("patient__last_name", "patient__first_name")), False
+
+    def get_fieldsets(self, request: HttpRequest, obj: Message | None = None) -> Any:
+        """Nothing has become yet of what is still being written."""
+        return self.fieldsets if obj else self.fieldsets[:1]
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """What was said stays as it was said."""

@@ -71,7 +71,7 @@ class PatientAdmin(MachineAdmin):
     search_help_text = _(
         "The beginning of a name, email address or record number, or a date of birth (1960-03-14)"
     )
-    readonly_fields = ("deceased_on", "merged_into")
+    readonly_fields = ("user", "deceased_on", "merged_into")  # a list of every account would be endless
     fieldsets = (
         (None, {"fields": (("first_name", "last_name"), ("birth_date", "sex"), ("mrn", "user"))}),
         (_("Contact"), {"fields": (("email", "phone"), ("language", "timezone"))}),

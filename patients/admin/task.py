@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import TabularInline
 from unfold.decorators import display
+from unfold.widgets import UnfoldAdminTextareaWidget
 
 from careops.access.models import User
 from careops.lib import clock
@@ -73,14 +75,44 @@ class WhoseFilter(admin.SimpleListFilter):
         return queryset.filter(named_ones.get(value, Q()))
 
 
+class ChecklistField(forms.CharField):
+    """The checklist as lines of text: "[x] Call" is done, "[ ] Call" or plain "Call" is not."""
+
+    widget = UnfoldAdminTextareaWidget(attrs={"rows": 4})
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(help_text=_("One item per line; begin a line with [x] when it is done."), **kwargs)
+
+    def prepare_value(self, value: Any) -> Any:
+        if not isinstance(value, list):
+            return value
+        return "\n".join(f"[{'x' if item['done'] else ' '}] {item['text']}" for item in value)
+
+    def to_python(self, value: Any) -> list[dict[str, Any]]:
+        lines = [line.strip() for line in super().to_python(value).splitlines()]
+        return [
+            {"text": re.sub(r"^\[[ xX]?\]\s*", "", line), "done": line[:3].lower() == "[x]"}
+            for line in lines
+            if line
+        ]
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return self.to_python(self.prepare_value(initial)) != self.to_python(data)
+
+
 class CommentInline(TabularInline):
     """Comments are added, never rewritten."""
 
     model = TaskComment
-    fields = ("text", "author", "created_at")
-    readonly_fields = ("author", "created_at")
+    fields = ("text", "author", "written_at")
+    readonly_fields = ("author", "written_at")
     extra = 1
     tab = False
+
+    @display(description=_("when"))
+    def written_at(self, comment: TaskComment) -> Any:
+        """Nothing yet on the line where the next comment is written."""
+        return None if comment._state.adding else comment.created_at
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
@@ -121,9 +153,9 @@ class TaskAdmin(ChoosesPatient, MachineAdmin):
     autocomplete_fields = ("patient",)
     readonly_fields = ("about_link", "completed_at", "cancel_reason")
     fieldsets = (
-        (None, {"fields": ("title", "description", ("priority", "due_at"), "checklist")}),
+        (None, {"fields": ("title", "description", "priority", "due_at", "checklist")}),
         (_("Whose"), {"fields": (("assignee", "role"), "care_team")}),
-        (_("About"), {"fields": (("patient", "about_link"), ("completed_at", "cancel_reason"))}),
+        (_("About"), {"fields": ("patient", "about_link", ("completed_at", "cancel_reason"))}),
     )
     inlines = (CommentInline,)
 
@@ -131,6 +163,11 @@ class TaskAdmin(ChoosesPatient, MachineAdmin):
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
         return named(queryset, search_term, ("patient__last_name", "patient__first_name")), False
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name == "checklist":
+            return ChecklistField(label=db_field.verbose_name, required=False)
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     @display(description=_("about"))
     def about_link(self, task: Task) -> str:

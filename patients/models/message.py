@@ -80,7 +80,7 @@ class Message(Machine):
     )  # fmt: skip
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="messages",
-        verbose_name=_("colleague"),
+        limit_choices_to={"is_staff": True}, verbose_name=_("colleague"),
     )  # fmt: skip
     to_address = models.CharField(_("address"), max_length=254, blank=True, editable=False)
     subject = models.CharField(_("subject"), max_length=200)

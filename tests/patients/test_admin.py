@@ -192,6 +192,23 @@ def test_a_comment_bears_the_name_of_who_wrote_it(at_desk: Callable[..., Any], n
     assert [name for name, _data in told(comment)] == ["task.commented"]
 
 
+def test_a_checklist_is_lines_of_text(at_desk: Callable[..., Any], nia: Any) -> None:
+    task = TaskFactory(checklist=[{"text": "Call", "done": True}, {"text": "Note", "done": False}])
+    client = at_desk(nia)
+    shown = client.get(page(task))
+    assert filled_in(shown)["checklist"] == "[x] Call\n[ ] Note"
+    assert client.post(page(task), filled_in(shown)).status_code == 302
+    assert [name for name, _data in told(task)] == ["task.created"]
+    sent = filled_in(client.get(page(task)), checklist="[x] Call\r\n[x] Note\r\n\r\nWrite")
+    assert client.post(page(task), sent).status_code == 302
+    task.refresh_from_db()
+    assert [(item["text"], item["done"]) for item in task.checklist] == [
+        ("Call", True),
+        ("Note", True),
+        ("Write", False),
+    ]
+
+
 def test_a_team_gains_and_loses_a_member(at_desk: Callable[..., Any], ops: Any) -> None:
     team, omar = CareTeamFactory(), PractitionerFactory()
     client = at_desk(ops)
