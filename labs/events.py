@@ -182,10 +182,13 @@ REPORT_CRITICAL_RESULT = Event(
     kind=Kind.CREATED,
     aliases={"junction": ("labtest.result.critical",)},
     unless=_("Sent once when a marker is entered as critical or becomes so, not for later edits of it."),
+    fields=("interpretation",),
+    when=lambda result: result.is_critical,
 )
 RESULT_UPDATED = Event(
     name="lab_report.result_updated",
     says=_("A marker of a lab report was edited."),
+    unless=_("Not sent when all that changed is that it is critical now."),
     subject="labs.Result",
     kind=Kind.UPDATED,
     carries=_CHANGED,

@@ -78,7 +78,8 @@ class Report(Machine):
         return f"Lab report {str(self.pk)[:8]}"
 
     def save(self, **kwargs: Any) -> None:
-        self.patient_id = self.order.patient_id
+        if self._state.adding:
+            self.patient_id = self.order.patient_id
         super().save(**kwargs)
 
     def has_markers(self) -> bool:

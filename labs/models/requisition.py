@@ -70,7 +70,8 @@ class Requisition(Machine):
         return f"Requisition {str(self.pk)[:8]}"
 
     def save(self, **kwargs: Any) -> None:
-        self.patient_id = self.order.patient_id
+        if self._state.adding:
+            self.patient_id = self.order.patient_id
         super().save(**kwargs)
 
     @transition(

@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from labs import events
-from workflows.catalogue import Event, Privacy, Record
+from workflows.catalogue import Privacy, Record
 
 
 class Result(Record):
@@ -90,7 +90,8 @@ class Result(Record):
         return self.interpretation == self.Interpretation.CRITICAL
 
     def save(self, **kwargs: Any) -> None:
-        self.patient_id = self.report.patient_id
+        if self._state.adding:
+            self.patient_id = self.report.patient_id
         if self.number is not None:
             self.above_max = self.max_range is not None and self.number > self.max_range
             self.below_min = self.min_range is not None and self.number < self.min_range
@@ -98,7 +99,3 @@ class Result(Record):
 
     def _created_drafts(self) -> list[Any]:
         return super()._created_drafts() if self.is_critical else []
-
-    def update_events(self, fields: frozenset[str]) -> list[Event]:
-        became_critical = "interpretation" in fields and self.is_critical
-        return [events.RESULT_UPDATED, *([events.REPORT_CRITICAL_RESULT] if became_critical else [])]

@@ -47,7 +47,7 @@ def deliveries(draw: st.DrawFn) -> tuple[list[dict[str, Any]], list[list[dict[st
 
 
 @pytest.mark.django_db
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(deliveries())
 def test_any_delivery_of_a_history_has_the_same_outcome(delivery: Any) -> None:
     history, messages = delivery
