@@ -33,6 +33,9 @@ ORDER_CREATED = Event(
     carries=("to",),
     aliases={"careportals": ("order.created",), "carevalidate": ("ORDER_CREATED",)},
 )
+SHIPPING_ADDRESS = (
+    "ship_name", "ship_line1", "ship_line2", "ship_city", "ship_region", "ship_postal_code", "ship_country",
+)  # fmt: skip
 ORDER_UPDATED = Event(
     name="order.updated",
     says=_("An order's details were edited."),
@@ -48,6 +51,7 @@ ORDER_SHIPPING_ADDRESS_UPDATED = Event(
     kind=Kind.UPDATED,
     carries=("changed",),
     unless=_("Not sent for the address an order is created with."),
+    fields=SHIPPING_ADDRESS,
     aliases={"careportals": ("order.shipping_address_updated",)},
 )
 ORDER_TRACKING_ADDED = Event(
@@ -57,11 +61,10 @@ ORDER_TRACKING_ADDED = Event(
     kind=Kind.UPDATED,
     carries=("changed",),
     unless=_("Not sent when the number is taken away."),
+    fields=("tracking_number",),
+    when=lambda order: bool(order.tracking_number),
     aliases={"carevalidate": ("ORDER_TRACKING_ADDED",)},
 )
-
-#: What an edit may be told by, in this order.
-EDITS = (ORDER_SHIPPING_ADDRESS_UPDATED, ORDER_TRACKING_ADDED, ORDER_UPDATED)
 
 ORDER_PENDING = _status(
     "order.pending", _("Somebody put an order back to before its payment."), in_careportals=False
@@ -105,7 +108,9 @@ BY_STATE = {
 events.declare(
     (
         ORDER_CREATED,
-        *EDITS,
+        ORDER_UPDATED,
+        ORDER_SHIPPING_ADDRESS_UPDATED,
+        ORDER_TRACKING_ADDED,
         *BY_STATE.values(),
     )
 )

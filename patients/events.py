@@ -154,7 +154,7 @@ TASK_UPDATED = Event(
 )  # fmt: skip
 TASK_ASSIGNED = Event(
     name="task.assigned", says=_("A task was given to somebody else, or to nobody."), kind=Kind.UPDATED,
-    carries=("changed",), unless=_("Not sent for the assignee a task is created with."),
+    carries=("changed",), unless=_("Not sent for the assignee a task is created with."), fields=("assignee",),
     aliases={"canvas": ("TASK_UPDATED",)}, **_TASK,
 )  # fmt: skip
 TASK_STARTED = Event(

@@ -18,12 +18,7 @@ from orders import events
 from orders.forms import CancelForm, OverrideForm, ShipForm
 from orders.models.line import OrderLine
 from orders.states import OPEN, STATES, UNPAID, OrderState, paid_before
-from workflows.catalogue import Event, Machine, Privacy, cause, transition
-from workflows.catalogue.recording import Draft, draft
-
-SHIPPING_ADDRESS = frozenset(
-    {"ship_name", "ship_line1", "ship_line2", "ship_city", "ship_region", "ship_postal_code", "ship_country"}
-)
+from workflows.catalogue import Machine, Privacy, cause, transition
 
 CREATE_NUMBERS = "CREATE SEQUENCE orders_order_number START 10001"
 DROP_NUMBERS = "DROP SEQUENCE orders_order_number"
@@ -72,7 +67,7 @@ class Order(Machine):
         "cancel_reason": Privacy.PHI,
         "notes": Privacy.PHI,
         "state_entered_at": Privacy.PUBLIC,
-        **dict.fromkeys(SHIPPING_ADDRESS, Privacy.PERSONAL),
+        **dict.fromkeys(events.SHIPPING_ADDRESS, Privacy.PERSONAL),
     }
 
     number = models.CharField(
@@ -206,29 +201,6 @@ class Order(Machine):
         return OrderState(state)
 
     # ── What a save tells and keeps ──────────────────────────────────────────────────────────────────────
-    def _own(self, event: Event, fields: frozenset[str]) -> frozenset[str]:
-        """Of these changed fields, the ones that event tells of: each is told once."""
-        address = fields & SHIPPING_ADDRESS
-        tracking = fields & {"tracking_number"} if self.tracking_number else frozenset()
-        return {
-            events.ORDER_SHIPPING_ADDRESS_UPDATED.name: address,
-            events.ORDER_TRACKING_ADDED.name: tracking,
-            events.ORDER_UPDATED.name: fields - address - tracking,
-        }[event.name]
-
-    def update_events(self, fields: frozenset[str]) -> list[Event]:
-        return [event for event in events.EDITS if self._own(event, fields)]
-
-    def update_data(self, event: Event, fields: frozenset[str]) -> dict[str, Any]:
-        return {"changed": sorted(self._own(event, fields))}
-
-    def _drafts_for(self, fields: frozenset[str]) -> list[Draft]:
-        """A parcel that ships with a tracking number tells two facts; every other move tells one."""
-        drafts, tracking = super()._drafts_for(fields), events.ORDER_TRACKING_ADDED
-        if self._stashed is None or not self._own(tracking, fields):
-            return drafts
-        return [*drafts, draft(tracking, self, data=self.update_data(tracking, fields))]
-
     def _fields_to_write(self, changed: frozenset[str]) -> frozenset[str]:
         fields = super()._fields_to_write(changed)
         if self._stashed is None:

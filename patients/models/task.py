@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from django import forms
@@ -21,7 +20,7 @@ from patients import events
 from patients.models.about import About
 from patients.models.care_team import CareTeam
 from patients.models.patient import Patient
-from workflows.catalogue import Event, Machine, Privacy, Record, transition
+from workflows.catalogue import Machine, Privacy, Record, transition
 
 ACTIVE = Q(state__in=["open", "in_progress"])
 
@@ -139,15 +138,6 @@ class Task(About, Machine):
 
     def __str__(self) -> str:
         return gettext("Task %(ref)s") % {"ref": str(self.pk)[-8:]}
-
-    def update_events(self, fields: frozenset[str]) -> Sequence[Event]:
-        """Handing a task on is an event of its own; whatever else was edited besides is told as an edit."""
-        told = [events.TASK_ASSIGNED] if "assignee" in fields else []
-        return [*told, events.TASK_UPDATED] if fields - {"assignee"} else told
-
-    def update_data(self, event: Event, fields: frozenset[str]) -> dict[str, Any]:
-        own = {"assignee"} if event is events.TASK_ASSIGNED else fields - {"assignee"}
-        return super().update_data(event, frozenset(own))
 
     @classmethod
     def open_once(cls, task: Task) -> Task:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -31,7 +31,9 @@ class Event:
 
     ``subject`` is the model's label ("labs.LabOrder"), ``patient`` the attribute of the subject that holds the
     patient's id ("patient_id"; "pk" when the subject is the patient; None for a subject without one), ``carries`` the
-    keys of its data, ``unless`` says when it is *not* sent. ``aliases`` maps a vocabulary to the exact spellings of
+    keys of its data, ``unless`` says when it is *not* sent. An event with ``fields`` tells that one of these fields was
+    edited, where ``when`` holds of the edited record; the model's own updated event then tells of the other fields.
+    ``aliases`` maps a vocabulary to the exact spellings of
     this fact there; a spelling may be shared by several events.
     """
 
@@ -42,6 +44,8 @@ class Event:
     patient: str | None = "patient_id"
     carries: tuple[str, ...] = ()
     unless: Any = ""
+    fields: tuple[str, ...] = ()
+    when: Callable[[Any], bool] | None = None
     aliases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -68,6 +72,10 @@ class EventRegistry(Registry[Event]):
         if not found:
             raise UnknownName(self.complaint(name))
         return found
+
+    def of_fields(self, subject: str) -> list[Event]:
+        """The events that tell of edits of certain fields of that model, in the order of declaration."""
+        return [event for event in self if event.fields and event.subject == subject]
 
     def complaint(self, name: str) -> str:
         return complain(self.noun, name, sorted(self.all_names()))

@@ -183,10 +183,11 @@ class Machine(Record):
         stash = self._stashed
         if stash is None:
             return super()._drafts_for(fields)
+        told = self._field_drafts(fields)
         if isinstance(stash.event, _Silent):
-            return []
+            return told
         data = {"from": stash.source, "to": stash.target, **self._event_data}
-        return [draft(stash.event, self, data=data, occurred_at=stash.occurred_at)]
+        return [draft(stash.event, self, data=data, occurred_at=stash.occurred_at), *told]
 
     def _after_write(self) -> None:
         super()._after_write()

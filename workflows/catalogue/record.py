@@ -16,7 +16,7 @@ from django.db.models.sql.subqueries import UpdateQuery
 from careops.lib.clock import Now
 from careops.lib.ids import uuid7
 from workflows.catalogue.errors import Conflict, MisusedMachine
-from workflows.catalogue.event import Event
+from workflows.catalogue.event import Event, events
 from workflows.catalogue.recording import Draft, draft, sink
 
 
@@ -66,7 +66,9 @@ class Record(models.Model):
 
     # ── What was loaded ──────────────────────────────────────────────────────────────────────────────────
     @classmethod
-    def from_db(cls, db: str | None, field_names: Collection[str], values: Collection[Any], **kwargs: Any) -> Self:
+    def from_db(
+        cls, db: str | None, field_names: Collection[str], values: Collection[Any], **kwargs: Any
+    ) -> Self:
         instance = super().from_db(db, field_names, values, **kwargs)
         instance._remember()
         return instance
@@ -135,8 +137,18 @@ class Record(models.Model):
         self._remember()
 
     def _drafts_for(self, fields: frozenset[str]) -> list[Draft]:
+        told = self._field_drafts(fields)
+        rest = fields.difference(*(each.event.fields for each in told))
+        if rest and self.updated_event:
+            told.append(draft(self.updated_event, self, data=_changed(self.updated_event, rest)))
+        return told
+
+    def _field_drafts(self, fields: frozenset[str]) -> list[Draft]:
+        """The events that tell of edits of just these fields."""
         return [
-            draft(event, self, data=self.update_data(event, fields)) for event in self.update_events(fields)
+            draft(event, self, data=_changed(event, fields.intersection(event.fields)))
+            for event in events.of_fields(self._meta.label)
+            if fields.intersection(event.fields) and (event.when is None or event.when(self))
         ]
 
     def _created_drafts(self) -> list[Draft]:
@@ -145,13 +157,6 @@ class Record(models.Model):
     def created_data(self) -> dict[str, Any]:
         """What the created event carries; never clinical content."""
         return {}
-
-    def update_events(self, fields: frozenset[str]) -> Sequence[Event]:
-        """The events an edit of these fields is told by. Override where a field has an event of its own."""
-        return [self.updated_event] if self.updated_event else []
-
-    def update_data(self, event: Event, fields: frozenset[str]) -> dict[str, Any]:
-        return {"changed": sorted(fields)} if "changed" in event.carries else {}
 
     def _do_update(  # type: ignore[override]  # the stubs describe Django 6
         self, base_qs: Any, using: str, pk_val: Any, values: Any, update_fields: Any, forced_update: bool
@@ -195,3 +200,7 @@ class Record(models.Model):
             if self.deleted_event:
                 sink().record([draft(self.deleted_event, self)])
             return super().delete(*args, **kwargs)
+
+
+def _changed(event: Event, fields: Iterable[str]) -> dict[str, Any]:
+    return {"changed": sorted(fields)} if "changed" in event.carries else {}
