@@ -134,7 +134,7 @@ class LabOrder(Machine):
         ]
 
     def __str__(self) -> str:
-        return f"Lab order {str(self.pk)[:8]}"
+        return f"Lab order {str(self.pk)[-8:]}"
 
     # ── The three words of its status ────────────────────────────────────────────────────────────────────
     @property
@@ -295,4 +295,4 @@ class LabOrderStatus(Record):
         constraints = [models.UniqueConstraint(fields=["order", "key"], name="labs_status_once")]
 
     def __str__(self) -> str:
-        return f"Status {str(self.pk)[:8]}"
+        return f"Status {str(self.pk)[-8:]}"

@@ -75,7 +75,7 @@ class Report(Machine):
         ]
 
     def __str__(self) -> str:
-        return f"Lab report {str(self.pk)[:8]}"
+        return f"Lab report {str(self.pk)[-8:]}"
 
     def save(self, **kwargs: Any) -> None:
         if self._state.adding:

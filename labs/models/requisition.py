@@ -67,7 +67,7 @@ class Requisition(Machine):
         ]
 
     def __str__(self) -> str:
-        return f"Requisition {str(self.pk)[:8]}"
+        return f"Requisition {str(self.pk)[-8:]}"
 
     def save(self, **kwargs: Any) -> None:
         if self._state.adding:

@@ -83,7 +83,7 @@ class Result(Record):
         ]
 
     def __str__(self) -> str:
-        return f"Marker {str(self.pk)[:8]}"
+        return f"Marker {str(self.pk)[-8:]}"
 
     @property
     def is_critical(self) -> bool:

@@ -50,4 +50,4 @@ class InboundMessage(Queued):
         ]
 
     def __str__(self) -> str:
-        return f"Message {str(self.pk)[:8]} from {self.source}"
+        return f"Message {str(self.pk)[-8:]} from {self.source}"
