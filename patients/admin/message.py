@@ -50,10 +50,6 @@ class MessageAdmin(ChoosesPatient, MachineAdmin):
     ) -> tuple[QuerySet[Any], bool]:
         return named(queryset, search_term, ("patient__last_name", "patient__first_name")), False
 
-    def get_fieldsets(self, request: HttpRequest, obj: Message | None = None) -> Any:
-        """Nothing has become yet of what is still being written."""
-        return self.fieldsets if obj else self.fieldsets[:1]
-
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """What was said stays as it was said."""
         over = obj is not None and obj.state != Message.State.DRAFT
