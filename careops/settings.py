@@ -83,6 +83,9 @@ MIDDLEWARE = [
     "careops.surfaces.middleware.ActingUser",
 ]
 
+if DEMO:
+    MIDDLEWARE.insert(0, "careops.surfaces.middleware.DemoClock")
+
 ROOT_URLCONF = "careops.urls"
 WSGI_APPLICATION = "careops.wsgi.application"
 

@@ -6,7 +6,7 @@ from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.urls import include, path
 
-from careops import views
+from careops import travel, views
 from workflows.webhooks.inbound import receive
 
 # One sign-in page for everybody: the admin's own would know neither second factors nor rate limits.
@@ -15,6 +15,7 @@ admin.site.login = secure_admin_login(admin.site.login)
 urlpatterns = [
     path("", views.home, name="home"),
     path("admin/", admin.site.urls),
+    path("demo/travel/", travel.view, name="travel"),
     path("accounts/", include("allauth.urls")),
     path("hooks/<slug:source>/", receive, name="inbound"),
     path("healthz", views.healthz, name="healthz"),

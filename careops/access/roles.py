@@ -53,7 +53,7 @@ FRONT_DESK = EVERYBODY | crud("add change", "patients.patient") | crud("view add
     "patients.check_in_appointment", "patients.mark_no_show_appointment", "patients.restore_appointment",
     "patients.reschedule_appointment", "patients.book_appointment",
     "patients.send_message",
-} | crud("view", "orders.order") | crud("view add", "patients.message")  # fmt: skip
+} | crud("view", "orders.order") | crud("view add change", "patients.message")  # fmt: skip
 
 CLINICIAN = FRONT_DESK | crud("view", *LABS) | crud("add change", "labs.laborder") | {
     "patients.deactivate_patient", "patients.record_death_patient", "patients.complete_appointment",
@@ -72,9 +72,9 @@ PHARMACIST = EVERYBODY | crud("view", "orders.order") | {"orders.fulfil_order", 
 OPS_ADMIN = EVERYBODY | crud(
     "view", *ENGINE, *VISITS, "orders.order", "labs.laborder", "labs.labtest",
 ) | crud(
-    "add change", "workflows.automation", "workflows.step", "workflows.endpoint", "patients.clinic",
+    "add change", "orders.order", "workflows.automation", "workflows.step", "workflows.endpoint", "patients.clinic",
     "patients.practitioner", "patients.careteam", "labs.labtest", "patients.patient", "patients.appointment",
-) | crud("delete", "workflows.step") | crud("view add", "patients.message") | {
+) | crud("delete", "workflows.step") | crud("view add change", "patients.message") | {
     "workflows.publish_automation", "workflows.pause_automation", "workflows.archive_automation",
     "workflows.cancel_run", "workflows.retry_steprun", "workflows.skip_steprun", "workflows.replay_delivery",
     "workflows.settle_delivery", "workflows.resolve_inboundmessage", "workflows.pause_endpoint",
@@ -95,7 +95,8 @@ SECURITY_ADMIN = (
     | crud("view change", "workflows.endpoint")
 )
 
-PATIENT = frozenset({"patients.confirm_appointment", "patients.cancel_appointment"})
+#: Patients have no page yet on which they could do anything; what they may do comes with the portal.
+PATIENT: frozenset[str] = frozenset()
 
 ROLES = (
     Role("front desk", _("Front desk"), FRONT_DESK),

@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from careops.access.actor import Actor
+from careops.lib import clock
 from workflows.catalogue.recording import acting
 
 
@@ -25,3 +26,14 @@ class ActingUser:
             return self.get_response(request)
         with timezone.override(ZoneInfo(user.timezone)), acting(Actor.of(user), correlation_id=uuid.uuid4()):
             return self.get_response(request)
+
+
+class DemoClock:
+    """In the demo every request follows the clock that somebody moved for everyone (careops.travel)."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        clock.follow_demo()
+        return self.get_response(request)

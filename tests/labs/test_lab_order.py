@@ -227,7 +227,7 @@ def test_the_database_refuses_a_strange_status_and_a_second_order_of_the_same_id
 
 def test_a_lab_order_is_named_without_saying_whose_it_is() -> None:
     order = LabOrderFactory()
-    assert str(order) == f"Lab order {str(order.pk)[:8]}"
+    assert str(order) == f"Lab order {str(order.pk)[-8:]}"
     assert (order.words.high, order.words.low, order.modality.name) == (
         "received",
         "ordered",

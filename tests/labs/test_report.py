@@ -167,5 +167,5 @@ def test_the_database_refuses_a_strange_state_and_a_released_preliminary_report(
 
 def test_neither_reports_nor_markers_are_named_by_what_they_say(report: Report) -> None:
     result = Result.objects.get(report=report)
-    assert str(report) == f"Lab report {str(report.pk)[:8]}"
-    assert str(result) == f"Marker {str(result.pk)[:8]}"
+    assert str(report) == f"Lab report {str(report.pk)[-8:]}"
+    assert str(result) == f"Marker {str(result.pk)[-8:]}"
