@@ -11,26 +11,29 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
-from django.urls import reverse
+from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext_lazy as _
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One entry: the list of a model ("app.model"), narrowed by ``query``, or the page of that URL name."""
+    """One entry: the list of a model ("app.model"), narrowed by ``query``, or the page of that URL name.
+
+    ``needs`` lists permissions of which one will do; a list asks its own admin.
+    """
 
     title: Any
     icon: str
     model: str = ""
     query: str = ""
     name: str = ""
-    needs: str = ""
+    needs: tuple[str, ...] = ()
 
     def as_item(self, request: HttpRequest) -> dict[str, Any] | None:
         """What Unfold draws, or None for a page this person may not open."""
-        if self.needs and not request.user.has_perm(self.needs):
+        if self.needs and not any(request.user.has_perm(permission) for permission in self.needs):
             return None
-        url = _list_url(request, self.model) if self.model else reverse(f"admin:{self.name}")
+        url = _list_url(request, self.model) if self.model else page_url(self.name)
         if url is None:
             return None
         active = request.path == url or (self.model and not self.query and request.path.startswith(url))
@@ -49,6 +52,14 @@ def _list_url(request: HttpRequest, label: str) -> str | None:
             may = model_admin.has_view_or_change_permission(request)
             return reverse(f"admin:{app_label}_{model_name}_changelist") if may else None
     return None
+
+
+def page_url(name: str) -> str | None:
+    """The address of an admin page that is no list of a model; None where nobody has it."""
+    try:
+        return reverse(f"admin:{name}")
+    except NoReverseMatch:
+        return None
 
 
 def _shows(request: HttpRequest, query: str) -> bool:
@@ -84,10 +95,13 @@ GROUPS: tuple[tuple[Any, tuple[Page, ...]], ...] = (
         Page(_("Automations"), "bolt", "workflows.automation"),
         Page(_("Runs"), "play_circle", "workflows.run"),
         Page(_("Non-runs"), "do_not_disturb_on", "workflows.nonmatch"),
+        Page(_("Dead letters"), "mark_email_unread", name="workflows_dead_letters",
+             needs=("workflows.view_run", "workflows.view_delivery", "workflows.view_inboundmessage")),
         Page(_("Deliveries"), "outbox", "workflows.delivery"),
         Page(_("Events"), "sensors", "workflows.eventrecord"),
         Page(_("Webhook endpoints"), "webhook", "workflows.endpoint"),
-        Page(_("Messages from outside"), "move_to_inbox", "workflows.inboundmessage"),
+        Page(_("Unmatched messages"), "move_to_inbox", "workflows.inboundmessage", "verdict__exact=unmatched"),
+        Page(_("Queue health"), "monitor_heart", name="workflows_queue_health", needs=("workflows.view_run",)),
     )),
     (_("Access"), (
         Page(_("Users"), "person", "access.user"),

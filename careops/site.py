@@ -27,17 +27,24 @@ from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 
 from careops.lib import clock
+from careops.navigation import page_url
 from careops.views import drains_alive
 from labs.modalities import open_statuses
 from labs.models import LabOrder
 from orders.models import Order
 from orders.states import OPEN
 from patients.models import Appointment, Message, Task
-from workflows.models import Automation, Delivery, EventRecord, InboundMessage, QueueState, Run, StepRun
+from workflows.models import Delivery, EventRecord, InboundMessage, QueueState, Run, StepRun
 
 DAY = timedelta(days=1)
 #: Work due for longer than this waits for a worker that does not come.
 LATE = timedelta(seconds=60)
+#: Who may see which dead letters.
+LETTERS: dict[str, type[Model]] = {
+    "workflows.view_run": StepRun,
+    "workflows.view_delivery": Delivery,
+    "workflows.view_inboundmessage": InboundMessage,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +90,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "failing": failing_automations(request, now),
         "events": events_per_hour(request, now),
         "health": queue_health(request, now),
+        "health_url": page_url("workflows_queue_health"),
     }
 
 
@@ -145,19 +153,21 @@ def _row(model: type[Any], state: str, number: int, since: str) -> Row:
 
 # ── The machinery ─────────────────────────────────────────────────────────────────────────────────────────
 def machinery_tiles(request: HttpRequest, now: datetime) -> Iterator[Tile]:
-    if may_list(request, Delivery):
-        found = _by_state(Delivery)
-        held, dead = found[QueueState.HELD], found[QueueState.FAILED]
-        url = list_url(Delivery, state__in="failed,held")
-        detail = _("%(dead)d failed, %(held)d of unknown outcome") % {"dead": dead, "held": held}
-        yield Tile(_("Dead letters"), dead + held, url, "danger" if dead + held else "success", detail)
+    if letters := [_dead(model) for needs, model in LETTERS.items() if request.user.has_perm(needs)]:
+        found = sum(letters, Counter())
+        number, detail = found.total(), ""
+        if number:
+            detail = _("%(failed)d failed, %(held)d of unknown outcome") % {"failed": 0, "held": 0, **found}
+        url = page_url("workflows_dead_letters") or ""
+        yield Tile(_("Dead letters"), number, url, "danger" if number else "success", detail)
     if may_list(request, InboundMessage):
         lost = InboundMessage.objects.filter(verdict=InboundMessage.Verdict.UNMATCHED).count()
         url = list_url(InboundMessage, verdict__exact="unmatched")
         yield Tile(_("Unmatched lab messages"), lost, url, "warning" if lost else "success")
 
 
-def _by_state(model: type[Model]) -> Counter[str]:
+def _dead(model: type[Model]) -> Counter[str]:
+    """How many of these the engine gave up on, by the state they were left in."""
     rows = model._default_manager.filter(state__in=[QueueState.FAILED, QueueState.HELD]).order_by()
     return Counter(dict(rows.values_list("state").annotate(number=Count("pk"))))
 
@@ -176,7 +186,7 @@ def failing_automations(request: HttpRequest, now: datetime) -> Sequence[Row] | 
 
 def queue_health(request: HttpRequest, now: datetime) -> Sequence[Tile]:
     """Is somebody working, and how long does work wait for them?"""
-    if not may_list(request, Automation):
+    if not request.user.has_perm("workflows.view_run"):
         return []
     drains = drains_alive()
     waiting = EventRecord.objects.filter(position=None).count()

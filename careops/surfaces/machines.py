@@ -107,7 +107,9 @@ class MachineAdmin(RecordAdmin):
             if response is not None:
                 return response
         if move not in record.legal_moves():
-            return self._refused(request, record, record._illegal(move.name))
+            possible = [legal.name for legal in record.legal_moves()]
+            refusal = IllegalTransition(str(record), move.name, record.state, possible)
+            return self._refused(request, record, refusal)
         return self._ask(request, record, move, form)
 
     def arguments_form(self, request: HttpRequest, move: Move) -> forms.Form:

@@ -60,6 +60,8 @@ def test_every_entry_of_the_sidebar_has_a_page():
     labels = {model._meta.label_lower for model, _admin in REGISTERED}
     wanted = {entry.model for _title, entries in GROUPS for entry in entries if entry.model}
     assert wanted <= labels
+    for entry in (entry for _title, entries in GROUPS for entry in entries if entry.name):
+        reverse(f"admin:{entry.name}")
 
 
 @pytest.mark.django_db

@@ -12,7 +12,16 @@ from django.test.utils import CaptureQueriesContext
 from careops.lib import clock
 from tests.factories.orders import OrderFactory
 from tests.factories.patients import AppointmentFactory, TaskFactory
-from workflows.models import Delivery, Drainer, EventRecord, InboundMessage, QueueState
+from workflows.models import (
+    Automation,
+    AutomationVersion,
+    Delivery,
+    Drainer,
+    EventRecord,
+    InboundMessage,
+    QueueState,
+    Run,
+)
 
 pytestmark = pytest.mark.django_db
 HOME = "/admin/"
@@ -24,6 +33,8 @@ def tiles(answer):
 
 def something_of_everything(number):
     noon = clock.now().replace(hour=12, minute=0, second=0, microsecond=0)
+    automation, _new = Automation.objects.get_or_create(name="Greet", trigger="customer.created")
+    version, _new = AutomationVersion.objects.get_or_create(automation=automation, number=1, definition={})
     for _one in range(number):
         AppointmentFactory(starts_at=noon, ends_at=noon + timedelta(minutes=30))
         TaskFactory(due_at=clock.now() - timedelta(hours=1))
@@ -34,6 +45,11 @@ def something_of_everything(number):
                 channel="email", key=f"{state}:{task.pk}", subject_type="patients.Task", subject_id=task.pk,
                 state=state, finished_at=clock.now(),
             )  # fmt: skip
+        event = EventRecord.objects.filter(subject_id=task.pk).get()
+        Run.objects.create(
+            event=event, automation=automation, version=version, subject_type=event.subject_type,
+            subject_id=event.subject_id, state=Run.State.FAILED, finished_at=clock.now(),
+        )  # fmt: skip
         InboundMessage.objects.create(
             source="junction", message_id=str(task.pk), body_hash="x", body="{}", verdict="unmatched",
             state=QueueState.DONE,
@@ -60,6 +76,8 @@ def test_the_numbers_are_true(at_desk, root):
         "Longest wait": "0 s",
         "Events to hand out": EventRecord.objects.filter(position=None).count(),
     }
+    (failing,) = answer.context["failing"]
+    assert (failing.label, failing.number) == ("Greet", 2)
     (waiting,) = answer.context["orders"]
     assert (str(waiting.label), waiting.number) == ("Awaiting prescription", 2)
     assert answer.context["events"]["total"] == EventRecord.objects.count()
