@@ -1,5 +1,5 @@
 """The engine in the staff area: building automations, reading what they did, mending what got stuck."""
 
-from workflows.admin import automation, timeline
+from workflows.admin import automation, delivery, event_record, nonmatch, run, timeline, version
 
-__all__ = ["automation", "timeline"]
+__all__ = ["automation", "delivery", "event_record", "nonmatch", "run", "timeline", "version"]

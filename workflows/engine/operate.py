@@ -14,7 +14,7 @@ from careops.lib import clock
 from workflows.catalogue import NotPermitted
 from workflows.catalogue.ports import Fate, Sent, channels, inbound_sources
 from workflows.engine import advance
-from workflows.models import OVER, Delivery, InboundMessage, QueueState, Run, StepRun
+from workflows.models import OVER, Delivery, InboundMessage, Queued, QueueState, Run, StepRun
 
 
 class NotPossible(Exception):
@@ -97,7 +97,7 @@ def send_again(delivery: Delivery, *, by: Actor, reason: str = "") -> Delivery:
     return row
 
 
-def _due_again(row: Delivery) -> None:
+def _due_again(row: Queued) -> None:
     row.state, row.due_at, row.attempts, row.crashes = QueueState.DUE, clock.now(), 0, 0
     row.finished_at, row.error, row.error_code = None, "", ""
     row.save()
@@ -143,6 +143,18 @@ def match_message(message: InboundMessage, record_id: UUID, *, by: Actor, reason
             sibling.save()
         audit(AuditEntry.Act.RESOLVE, by, InboundMessage, [row.pk], reason=reason)
         row.refresh_from_db()
+    return row
+
+
+def read_again(message: InboundMessage, *, by: Actor, reason: str = "") -> InboundMessage:
+    """A stored message that could not be read, whatever was the matter, is due to be read again."""
+    _permit(by, "workflows.resolve_inboundmessage", _("Read again"))
+    with transaction.atomic():
+        row = InboundMessage.objects.select_for_update(of=("self",)).get(pk=message.pk)
+        if row.state != QueueState.FAILED:
+            raise NotPossible(_("It was read, or is about to be."))
+        _due_again(row)
+        audit(AuditEntry.Act.REPLAY, by, InboundMessage, [row.pk], reason=reason)
     return row
 
 

@@ -1,0 +1,62 @@
+"""Trying a draft on a real event: its conditions are asked and answered, nothing is done."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from careops.access.actor import Actor
+from careops.access.audit import audit
+from careops.access.models import AuditEntry
+from workflows.admin.traces import Line, lines
+from workflows.catalogue import events
+from workflows.catalogue.registry import UnknownName
+from workflows.conditions import Verdict, parse
+from workflows.engine.facts import Question, gather
+from workflows.engine.publish import say_step
+from workflows.models import Automation, EventRecord
+
+MOST = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A set of conditions and what they said; ``says`` is the step they belong to, "" for the automation's."""
+
+    says: str
+    holds: bool
+    lines: Sequence[Line]
+
+
+def candidates(automation: Automation, patient: str) -> list[EventRecord]:
+    """The newest events that would start it; of one patient, if that is asked."""
+    try:
+        names = [event.name for event in events.named(automation.trigger)]
+    except UnknownName:
+        return []
+    rows = EventRecord.objects.filter(name__in=names)
+    if patient:
+        try:
+            rows = rows.filter(patient_id=UUID(patient))
+        except ValueError:
+            return []
+    return list(rows.order_by("-id")[:MOST])
+
+
+def rehearse(automation: Automation, event: EventRecord, *, by: Actor) -> list[Judged]:
+    """The verdicts as of the moment of the event. Whoever reads them has looked at the patient's record."""
+    audit(AuditEntry.Act.VIEW, by, EventRecord, [event.pk], patient_id=event.patient_id)
+    judged = [_judge("", automation.conditions, event)]
+    for number, step in enumerate(automation.steps.all(), start=1):
+        if step.only_if:
+            judged.append(_judge(f"{number}. {say_step(step)}", step.only_if, event))
+    return judged
+
+
+def _judge(says: str, stored: Any, event: EventRecord) -> Judged:
+    tree = parse(stored, stored=True)
+    values = gather([Question(event, event.occurred_at, frozenset(tree.fact_refs()), {})])[0]
+    verdict: Verdict = tree.evaluate(values, event.occurred_at)
+    return Judged(says, verdict.holds, list(lines(verdict.trace)))

@@ -1,0 +1,110 @@
+"""Runs in the staff area: which automation answered what, and how it went."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib import admin
+from django.db.models import OuterRef, QuerySet, Subquery
+from django.http import HttpRequest
+from django.template.loader import render_to_string
+from django.urls import URLPattern, path
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from unfold.contrib.filters.admin import RangeDateFilter
+from unfold.decorators import display
+
+from careops.surfaces.links import link_to
+from careops.surfaces.readonly import ReadOnlyAdmin
+from workflows.admin import timeline
+from workflows.admin.dead_letters import dead_letters_view
+from workflows.admin.operations import buttons, operate_view
+from workflows.admin.queue_health import queue_health_view
+from workflows.admin.story import caused, told
+from workflows.admin.traces import lines
+from workflows.models import QueueState, Run, StepRun
+
+COLORS = {"running": "info", "done": "success", "stopped": "", "failed": "danger", "cancelled": "warning"}
+
+
+def badge(text: Any, tone: str) -> SafeString:
+    return render_to_string("unfold/helpers/label.html", {"text": text, "type": tone})
+
+
+@admin.register(Run)
+class RunAdmin(ReadOnlyAdmin):
+    page_template = "admin/workflows/run.html"
+    list_display = ("__str__", "what", "state_label", "event_name", "started_at", "finished_at", "trouble")
+    list_filter = ("state", "automation", ("started_at", RangeDateFilter))
+    list_filter_submit = True
+    list_select_related = ("automation", "event")
+
+    def scope(self, request: HttpRequest) -> QuerySet[Any]:
+        failed = StepRun.objects.filter(run=OuterRef("pk"), state=QueueState.FAILED).order_by("position")
+        rows = Run.objects.select_related("automation", "version", "event__caused_by__automation")
+        return rows.annotate(error_code=Subquery(failed.values("error_code")[:1]))
+
+    @display(description=_("automation"), ordering="automation__name")
+    def what(self, run: Run) -> str:
+        return timeline._run_title(run)
+
+    @display(description=_("state"), ordering="state")
+    def state_label(self, run: Run) -> SafeString:
+        return badge(run.get_state_display(), COLORS[run.state])
+
+    @display(description=_("answering"))
+    def event_name(self, run: Run) -> str:
+        return run.event.name
+
+    @display(description=_("trouble"))
+    def trouble(self, run: Any) -> str:
+        return run.error_code or "–"
+
+    # ── The page ─────────────────────────────────────────────────────────────────────────────────────────
+    def story(self, request: HttpRequest, record: Run) -> dict[str, Any]:
+        event = record.event
+        names = timeline._names([event, *([event.caused_by.event] if event.caused_by else [])])
+        because = timeline._because(event.caused_by, names) if event.caused_by else ()
+        reader = request.user
+        return {
+            "state": badge(record.get_state_display(), COLORS[record.state]),
+            "what": timeline._run_title(record),
+            "automation": record.automation
+            and link_to("workflows.Automation", record.automation_id, record.automation.name).for_reader(reader),
+            "version": record.version
+            and link_to("workflows.AutomationVersion", record.version_id, str(record.version)).for_reader(reader),
+            "event": link_to("workflows.EventRecord", event.pk, event.name).for_reader(reader),
+            "event_says": timeline._says(event),
+            "who": timeline._who(event, names),
+            "subject": link_to(record.subject_type, record.subject_id).for_reader(reader),
+            "patient": patient_link(record.patient_id, reader),
+            "because": [link.for_reader(reader) for link in because],
+            "lines": list(lines(record.trace)),
+            "steps": told(request, record),
+            "caused": [
+                (link_to("workflows.EventRecord", each.pk, each.name).for_reader(reader),
+                 link_to(each.subject_type, each.subject_id).for_reader(reader))
+                for each in caused(record)
+            ],
+            "run_buttons": buttons(request, record, "cancel_run") if record.state == Run.State.RUNNING else [],
+        }  # fmt: skip
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view
+        return [
+            path("dead-letters/", view(dead_letters_view), name="workflows_dead_letters"),
+            path("queue-health/", view(queue_health_view), name="workflows_queue_health"),
+            path("operate/<str:name>/<str:pk>/", view(operate_view), name="workflows_operate"),
+            *super().get_urls(),
+        ]
+
+
+def patient_link(patient_id: Any, reader: Any) -> Any:
+    return link_to(settings.PERSON_MODEL, patient_id).for_reader(reader) if patient_id else None
+
+
+def linked(link: Any) -> Any:
+    """A Link as HTML for a list or a description."""
+    return format_html('<a href="{}">{}</a>', link.url, link.text) if link.url else link.text
