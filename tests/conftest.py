@@ -21,8 +21,11 @@ PASSWORD = "correct-horse-battery-staple"
 
 
 @pytest.fixture(autouse=True)
-def plain_http(settings: object) -> None:
-    """The test client speaks plain HTTP, and nobody collected static files for it."""
+def surroundings(settings: object) -> None:
+    """The test client speaks plain HTTP and nobody collected static files; passwords are hashed quickly, and the cache
+    is this process's own."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
     settings.SECURE_SSL_REDIRECT = False
     settings.STORAGES = {
         **settings.STORAGES,

@@ -33,13 +33,7 @@ def code(secret: str) -> str:
 
 @pytest.fixture(autouse=True)
 def quiet_surroundings(settings) -> None:
-    """Plain HTTP, unhashed static files, fast passwords; rate limits and used codes are forgotten."""
-    settings.SECURE_SSL_REDIRECT = False
-    settings.STORAGES = {
-        **settings.STORAGES,
-        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
-    }
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    """A clinic, not the demo; rate limits and used codes are forgotten."""
     settings.DEMO = False
     cache.clear()
 
