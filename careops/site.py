@@ -232,9 +232,7 @@ def events_per_hour(request: HttpRequest, now: datetime) -> Mapping[str, Any] | 
     numbers = [found.get(hour, 0) for hour in hours]
     chart = {
         "labels": [date_format(hour, "TIME_FORMAT") for hour in hours],
-        "datasets": [
-            {"data": numbers, "backgroundColor": "var(--color-primary-600)", "barThickness": "flex"}
-        ],
+        "datasets": [{"data": numbers, "backgroundColor": "var(--color-primary-600)", "barThickness": 8}],
     }
     return {
         "total": sum(numbers),

@@ -46,11 +46,12 @@ class MachineAdmin(RecordAdmin):
 
     ``state_colors`` gives each state its badge: info, success, warning, danger or primary. A move into a
     state that is a danger, and one that needs to be told something, asks before it acts; name others in
-    ``asking_moves``.
+    ``asking_moves``. A move's button takes the colour of where it leads, unless ``move_colors`` says otherwise.
     """
 
     state_colors: ClassVar[dict[str, str]] = {}
     asking_moves: ClassVar[tuple[str, ...]] = ()
+    move_colors: ClassVar[dict[str, str]] = {}
 
     # ── The state ────────────────────────────────────────────────────────────────────────────────────────
     @display(description=gettext_lazy("state"), ordering="state")
@@ -82,7 +83,10 @@ class MachineAdmin(RecordAdmin):
         """A button for each move this person may make now."""
         for move in record.moves_for(Actor.of(request.user)):
             url = self.url_of("transition", record, move.name)
-            yield Button(move.label, url, self.state_colors.get(move.target or "", ""), self.asks_first(move))
+            yield Button(move.label, url, self.tone_of(move), self.asks_first(move))
+
+    def tone_of(self, move: Move) -> str:
+        return self.move_colors.get(move.name, self.state_colors.get(move.target or "", ""))
 
     def asks_first(self, move: Move) -> bool:
         dangerous = move.target is None or self.state_colors.get(move.target) == "danger"
@@ -146,7 +150,7 @@ class MachineAdmin(RecordAdmin):
             "original": record,
             "form": form,
             "media": self.media + form.media,
-            "button": Button(move.label, "", self.state_colors.get(target or "", ""), asks=True),
+            "button": Button(move.label, "", self.tone_of(move), asks=True),
             "state_badge": self.state_badge(record),
             "target": {"text": self.model.states()[target], "type": self.state_colors.get(target, "")}
             if target
