@@ -237,6 +237,7 @@ UNFOLD = {
     "SITE_HEADER": _("CareOps"),
     "SITE_SUBHEADER": _("Clinic operations"),
     "SITE_SYMBOL": "ecg_heart",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "/static/careops/mark.svg"}],
     "SHOW_HISTORY": False,
     "SHOW_BACK_BUTTON": True,
     "DASHBOARD_CALLBACK": "careops.site.dashboard",

@@ -28,6 +28,7 @@ from django.utils.translation import gettext as _
 
 from careops.lib import clock
 from careops.navigation import page_url
+from careops.travel import LeapForm
 from careops.views import drains_alive
 from labs.modalities import open_statuses
 from labs.models import LabOrder
@@ -91,6 +92,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "events": events_per_hour(request, now),
         "health": queue_health(request, now),
         "health_url": page_url("workflows_queue_health"),
+        "travel": LeapForm() if settings.DEMO else None,
     }
 
 

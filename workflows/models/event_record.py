@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import connection, models
 from django.dispatch import Signal
 from django.utils.translation import gettext_lazy as _
@@ -65,6 +66,7 @@ class EventRecord(models.Model):
                 fields=["subject_type", "subject_id", "-id"], name="event_of_subject"
             ),  # a record's timeline
             models.Index(fields=["patient_id", "-id"], name="event_of_patient"),  # a patient's timeline
+            BrinIndex(fields=["recorded_at"], name="event_recorded_at"),  # the home page's events per hour
             models.Index(fields=["correlation_id"], name="event_correlation"),  # "what else happened then?"
         ]
 
