@@ -116,3 +116,8 @@ class Action:
 
 
 actions: Registry[Action] = Registry("Action")
+
+
+def action_choices() -> list[tuple[str, Any]]:
+    """For a model's field: a plain function, so that no migration ever holds an action's name."""
+    return actions.choices(lambda action: action.label)

@@ -14,7 +14,8 @@ from django_fsm import FSMField
 
 from careops.lib.clock import Now
 from workflows import events
-from workflows.catalogue import Machine, actions, transition
+from workflows.catalogue import Machine, transition
+from workflows.catalogue.action import action_choices
 from workflows.models.queue import Lane
 
 
@@ -108,7 +109,7 @@ class Step(models.Model):
     )
     position = models.PositiveIntegerField(_("place"), default=0, db_index=True)
     key = models.SlugField(_("key"), max_length=40, blank=True)
-    action = models.CharField(_("do this"), max_length=60, choices=actions.choices)
+    action = models.CharField(_("do this"), max_length=60, choices=action_choices)
     parameters = models.JSONField(_("how"), default=dict, blank=True)
     only_if = models.JSONField(_("only if"), default=dict, blank=True)
     otherwise = models.CharField(
