@@ -36,6 +36,11 @@ Everything this installation knows how to hear, ask and do, read from the code's
 `make docs`; a test compares it with the code, so edit the declarations and not this page.
 """
 
+OPEN_FACTS = """\
+Two more look into data, along a path of names: `event.payload.<path>` into what the event carries, and
+`step.<key>.result.<path>` into the result of an earlier step of the same run.
+"""
+
 
 def page() -> str:
     """The whole page, ending in one newline."""
@@ -119,6 +124,7 @@ def _facts() -> Iterator[str]:
     heads = ("Name", "Label", "Kind", "Privacy", "Parameters")
     yield "### The event itself\n"
     yield _table(heads, map(_fact, event_facts))
+    yield OPEN_FACTS
     ordered = sorted(facts, key=lambda fact: fact.model)
     for model, group in groupby(ordered, key=lambda fact: fact.model):
         yield f"### About the {apps.get_model(model)._meta.verbose_name}\n\n`{model}`\n"
