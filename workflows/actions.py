@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from django import forms
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from workflows.catalogue import (
     Action,
@@ -97,22 +98,36 @@ def next_time_of_day(moment: datetime, time: Any, step: Step) -> datetime:
     return then if then >= local else (then + timedelta(days=1)).replace(hour=time.hour, minute=time.minute)
 
 
+def say_length(amount: int, unit: str) -> str:
+    """ "1 minute", "2 days"."""
+    words = {
+        "minutes": ngettext("%(amount)s minute", "%(amount)s minutes", amount),
+        "hours": ngettext("%(amount)s hour", "%(amount)s hours", amount),
+        "days": ngettext("%(amount)s day", "%(amount)s days", amount),
+        "weeks": ngettext("%(amount)s week", "%(amount)s weeks", amount),
+    }
+    return words[unit] % {"amount": amount}
+
+
 def say_wait(given: Mapping[str, Any]) -> str:
-    length = _t("%(amount)s %(unit)s") % {
-        "amount": given["amount"], "unit": dict(UNIT_CHOICES)[given["unit"]],
-    }  # fmt: skip
-    if given["field"]:
-        words = _t("before") if given["direction"] == "before" else _t("after")
-        sentence = _t("wait until %(length)s %(words)s %(date)s") % {
-            "length": length, "words": words, "date": facts.get(given["field"]).label,
-        }  # fmt: skip
-    else:
-        sentence = _t("wait %(length)s") % {"length": length}
+    """ "wait 2 days", "wait until 1 day before the visit", "wait until 09:00 where the patient lives"."""
+    parts = [_say_moment(given)] if given["amount"] or given["field"] else []
     if given["time_of_day"]:
-        sentence = _t("%(sentence)s, then until %(time)s where the patient lives") % {
-            "sentence": sentence, "time": given["time_of_day"].strftime("%H:%M"),
-        }  # fmt: skip
-    return sentence
+        time = given["time_of_day"].strftime("%H:%M")
+        parts.append(_t("wait until %(time)s where the patient lives") % {"time": time})
+    return _t(", then ").join(parts)
+
+
+def _say_moment(given: Mapping[str, Any]) -> str:
+    length = say_length(given["amount"], given["unit"])
+    if not given["field"]:
+        return _t("wait %(length)s") % {"length": length}
+    date = facts.get(given["field"]).label
+    if not given["amount"]:
+        return _t("wait until %(date)s") % {"date": date}
+    if given["direction"] == "before":
+        return _t("wait until %(length)s before %(date)s") % {"length": length, "date": date}
+    return _t("wait until %(length)s after %(date)s") % {"length": length, "date": date}
 
 
 class StopForm(forms.Form):
