@@ -48,7 +48,15 @@ class AutomationAdmin(AutomationPages, MachineAdmin):
     change_form_template = "admin/workflows/automation.html"
     state_colors = {"draft": "info", "live": "success", "paused": "warning", "archived": ""}
     asking_moves = ("pause", "archive")
-    list_display = ("name", "state_badge", "trigger", "version", "runs_of_week", "failed_of_week", "last_run")
+    list_display = (
+        "name",
+        "state_badge",
+        "trigger",
+        "published",
+        "runs_of_week",
+        "failed_of_week",
+        "last_run",
+    )
     list_filter = ("state", "lane")
     list_select_related = ("live",)
     search_fields = ("name", "trigger")
@@ -73,7 +81,7 @@ class AutomationAdmin(AutomationPages, MachineAdmin):
         )
 
     @display(description=_("published"), ordering="live__number")
-    def version(self, automation: Automation) -> str:
+    def published(self, automation: Automation) -> str:
         return str(automation.live) if automation.live else "–"
 
     @display(description=_("runs, 7 days"), ordering="runs_7")

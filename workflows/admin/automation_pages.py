@@ -97,6 +97,8 @@ class AutomationPages:
         if "conditions" in form.errors:  # not cleaned, but the reader shall hear what is wrong with them
             automation.conditions = form.fields["conditions"].loosely(form["conditions"].data)
         formsets, _inlines = self._create_formsets(request, automation, change=known is not None)
+        for formset in formsets:
+            formset.is_valid()  # cleans each form, which tells what is to be removed
         typed = [
             each
             for formset in formsets

@@ -75,7 +75,8 @@ def _pile(request: HttpRequest, title: Any, model: type[Model], read: Any, *rela
 
 def _letter(request: HttpRequest, row: Any, names: Sequence[str], **fields: Any) -> Letter:
     offered = buttons(request, row, *names)
-    can_choose = bool(names) and request.user.has_perm(OPERATIONS[names[0]].needs)
+    # Whether a held message went out is found out one by one: sending many of them again would write to people twice.
+    can_choose = row.state != QueueState.HELD and request.user.has_perm(OPERATIONS[names[0]].needs)
     return Letter(
         row=row,
         at=row.finished_at,
@@ -153,5 +154,5 @@ def _set_going(request: HttpRequest) -> HttpResponse:
     return HttpResponseRedirect(reverse("admin:workflows_dead_letters"))
 
 
-#: What may be done to many at once; whether a held message went out is found out one by one.
+#: What may be done to many at once.
 RETRIES = frozenset({"retry_step", "send_again", "read_again"})

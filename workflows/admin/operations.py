@@ -26,7 +26,7 @@ MOST = 200
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """``does`` is called with the row, by whom, and why. ``over`` names the admin whose scope the row must be in."""
+    """``does`` is called with the row, by whom, and why."""
 
     label: Any
     needs: str
@@ -45,7 +45,7 @@ OPERATIONS: dict[str, Operation] = {
     "retry_step": Operation(
         gettext_lazy("Retry"), "workflows.retry_steprun", StepRun,
         lambda row, by, reason: operate.retry_step(row, by=by, reason=reason),
-        gettext_lazy("The step is due again."), "primary",
+        gettext_lazy("The step is due again."), "main",
     ),
     "skip_step": Operation(
         gettext_lazy("Skip"), "workflows.skip_steprun", StepRun,
@@ -55,7 +55,7 @@ OPERATIONS: dict[str, Operation] = {
     "send_again": Operation(
         gettext_lazy("Send again"), "workflows.replay_delivery", Delivery,
         lambda row, by, reason: operate.send_again(row, by=by, reason=reason),
-        gettext_lazy("The delivery is due again, under the same id."), "primary",
+        gettext_lazy("The delivery is due again, under the same id."), "main",
     ),
     "was_sent": Operation(
         gettext_lazy("It was sent"), "workflows.settle_delivery", Delivery,
@@ -70,7 +70,7 @@ OPERATIONS: dict[str, Operation] = {
     "read_again": Operation(
         gettext_lazy("Read again"), "workflows.resolve_inboundmessage", InboundMessage,
         lambda row, by, reason: operate.read_again(row, by=by, reason=reason),
-        gettext_lazy("The message will be read again."), "primary",
+        gettext_lazy("The message will be read again."), "main",
     ),
     "dismiss": Operation(
         gettext_lazy("Dismiss"), "workflows.resolve_inboundmessage", InboundMessage,
@@ -99,9 +99,7 @@ def buttons(request: HttpRequest, row: Model, *names: str) -> list[Button]:
 
 
 def rows_in_scope(request: HttpRequest, model: type[Model]) -> QuerySet[Any]:
-    """The rows this person may meet; a step is met through its run."""
-    if model is StepRun:
-        return StepRun.objects.filter(run__in=rows_in_scope(request, Run))
+    """The rows this person may meet."""
     return admin.site._registry[model].get_queryset(request)
 
 

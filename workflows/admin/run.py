@@ -6,10 +6,11 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.db.models import OuterRef, QuerySet, Subquery
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.loader import render_to_string
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
@@ -90,6 +91,30 @@ class RunAdmin(ReadOnlyAdmin):
             ],
             "run_buttons": buttons(request, record, "cancel_run") if record.state == Run.State.RUNNING else [],
         }  # fmt: skip
+
+
+@admin.register(StepRun)
+class StepRunAdmin(ReadOnlyAdmin):
+    """Steps have no pages of their own: one is read on its run's page, the dead ones on the dead letters'."""
+
+    patient_path = "run.patient_id"
+
+    def scope(self, request: HttpRequest) -> QuerySet[Any]:
+        return StepRun.objects.filter(run__in=self.admin_site._registry[Run].get_queryset(request).order_by())
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        return HttpResponseRedirect(reverse("admin:workflows_dead_letters"))
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: Any = None, *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        if object_id is None:
+            raise PermissionDenied
+        step = self.record_or_404(request, object_id)
+        return HttpResponseRedirect(reverse("admin:workflows_run_change", args=[step.run_id]))
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view

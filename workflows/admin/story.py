@@ -9,6 +9,9 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
+from django.utils.dateparse import parse_datetime
+from django.utils.formats import date_format
+from django.utils.timezone import is_aware, localtime
 from django.utils.translation import gettext as _
 
 from careops.surfaces.links import link_to
@@ -94,11 +97,9 @@ def given(row: StepRun) -> Iterator[tuple[str, str]]:
         yield from ((name, str(value)) for name, value in row.input.items())
         return
     form = actions.get(row.action).form(data=row.input)
-    for name, value in row.input.items():
-        if name in form.fields:
-            yield str(form.fields[name].label or name), _shown(form.fields[name], value)
-        else:
-            yield name, str(value)
+    for name, field in form.fields.items():
+        if name in row.input:
+            yield str(field.label or name), _shown(field, row.input[name])
 
 
 def _shown(field: forms.Field, value: Any) -> str:
@@ -137,7 +138,13 @@ def brought(result: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """The rest of the result, as it stands there."""
     for name, value in result.items():
         if name not in ("type", "id", "ids") and value not in (None, "", [], {}):
-            yield name, str(value)
+            yield name, when(value) or str(value)
+
+
+def when(written: Any) -> str:
+    """A moment in a result or a log, for people; "" for what is none."""
+    moment = parse_datetime(written) if isinstance(written, str) and "T" in written else None
+    return date_format(localtime(moment), "DATETIME_FORMAT") if moment and is_aware(moment) else ""
 
 
 def caused(run: Run) -> list[EventRecord]:

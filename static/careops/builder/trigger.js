@@ -98,7 +98,11 @@
   input.addEventListener("focus", () => input.select());
   input.addEventListener("click", () => list.hidden && openList(""));
   input.addEventListener("keydown", keys);
-  input.addEventListener("blur", () => (find(input.value.trim()) ? choose(input.value.trim()) : close()));
+  input.addEventListener("blur", () => {
+    const typed = input.value.trim();
+    if (typed !== select.value && find(typed)) choose(typed);
+    else close();
+  });
 
   document.querySelector(`label[for="${select.id}"]`)?.setAttribute("for", input.id);
   select.hidden = true;
