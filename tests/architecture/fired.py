@@ -49,7 +49,7 @@ class Listener:
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         if (output := getattr(session.config, "workeroutput", None)) is not None:
             output[HEARD] = sorted(self.heard)
-        elif is_full(session) and exitstatus == pytest.ExitCode.OK:
+        elif is_full(session) and exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
             self.missing = never_fired(self.heard)
             if self.missing:
                 session.exitstatus = pytest.ExitCode.TESTS_FAILED
