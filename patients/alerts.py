@@ -8,13 +8,13 @@ from patients.models import Task
 
 
 def open_ops_task(*, key: str, title: str, detail: str, about: models.Model | None = None) -> None:
-    """Open one task per key, ever: a second alarm about the same thing adds nothing, even once it is over."""
+    """Open one task per key, unless one is open already: once it is over, a new alarm is a new task."""
     task = Task(
         title=title[:200],
         description=detail,
         role="ops admin",
         priority=Task.Priority.HIGH,
-        origin=f"alert:{key}"[:200],
+        dedupe_key=f"alert:{key}"[:200],
         patient_id=getattr(about, "patient_id", None),
     )
     task.about = about

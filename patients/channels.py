@@ -83,7 +83,10 @@ class EmailChannel:
 
     def settle(self, delivery: Any, sent: Sent, *, final: bool) -> None:
         move = "fail" if final and sent.fate is Fate.LATER else MOVES[sent.fate]
-        Message.objects.get(pk=delivery.subject_id).perform(move, by=Actor.system(), detail=sent.detail)
+        message = Message.objects.filter(pk=delivery.subject_id).first()
+        if message is None or message.state not in message.move(move).sources:
+            return  # the delivery tells what became of this attempt; the message's own story was over before
+        message.perform(move, by=Actor.system(), detail=sent.detail)
 
 
 def judge(error: smtplib.SMTPException | OSError) -> Sent:

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from careops.access.actor import Actor
 from careops.lib.outbound import OutboundFailed, OutboundRefused, Reply, post
 from careops.lib.signing import sign
-from workflows.catalogue.ports import Fate, Sent, channels
+from workflows.catalogue.ports import Fate, Sent, channels, ops_alert
 from workflows.models import Delivery, Endpoint
 
 #: At once, then after 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h and 24 h: 75.6 hours in all (DESIGN §6).
@@ -40,7 +40,7 @@ class WebhookChannel:
     def prepare(self, delivery: Delivery) -> Request | None:
         """The signed request; the custom header first, so that it can never replace one of ours."""
         endpoint = delivery.endpoint
-        if endpoint is None or endpoint.state == Endpoint.State.DISABLED:
+        if endpoint is None:
             return None
         body = json.dumps(delivery.body, separators=(",", ":"), ensure_ascii=False).encode()
         headers = {endpoint.header_name: endpoint.header_value} if endpoint.header_name else {}
@@ -59,8 +59,19 @@ class WebhookChannel:
 
     def settle(self, delivery: Delivery, sent: Sent, *, final: bool) -> None:
         """A receiver that says it is gone for good is not asked again."""
-        if sent.status == GONE and delivery.endpoint and delivery.endpoint.state != Endpoint.State.DISABLED:
-            delivery.endpoint.perform("disable", by=Actor.system())
+        if sent.status != GONE or delivery.endpoint is None:
+            return
+        endpoint = Endpoint.objects.get(pk=delivery.endpoint_id)
+        if endpoint.state != Endpoint.State.DISABLED:
+            endpoint.perform("disable", by=Actor.system())
+            ops_alert(
+                key=f"endpoint-disabled:{endpoint.pk}",
+                title=_("The webhook endpoint “%(name)s” was switched off") % {"name": endpoint.name},
+                detail=_(
+                    "Its receiver says it is gone for good. What is on its way waits until it is resumed."
+                ),
+                about=endpoint,
+            )
 
 
 def judge(reply: Reply) -> Sent:
@@ -80,9 +91,17 @@ def _small_json(body: bytes) -> Any:
     if len(body) > 4096:
         return None
     try:
-        return json.loads(body)
+        value = json.loads(body, parse_constant=_refuse)
+        text = json.dumps(value, ensure_ascii=False)
+        text.encode()  # a lone surrogate is a ValueError here, and an error of the database later
     except ValueError:
         return None
+    return None if "\\u0000" in text else value
+
+
+def _refuse(constant: str) -> None:
+    """NaN and the infinities are no JSON, and the database refuses them."""
+    raise ValueError(constant)
 
 
 def _seconds(value: str) -> float | None:

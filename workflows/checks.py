@@ -10,6 +10,7 @@ from django.core.checks import CheckMessage, Error, register
 from workflows.catalogue.event import events
 from workflows.catalogue.machine import announced, machines
 from workflows.catalogue.ports import channels, inbound_sources, ops_alert_provided
+from workflows.engine.drain import LANES
 
 
 @register()
@@ -53,6 +54,10 @@ def machines_announce_declared_events(**kwargs: Any) -> list[CheckMessage]:
 def queue_times_are_sane(**kwargs: Any) -> list[CheckMessage]:
     """A turn must end long before django-q2 takes it for lost: retry ≥ 10 × timeout (reliability study A1)."""
     queue = settings.Q_CLUSTER
+    if settings.ENGINE["WORKERS"] < len(LANES):
+        return [
+            Error(f"CAREOPS_WORKERS must be at least {len(LANES)}: each lane needs one.", id="workflows.E006")
+        ]
     if queue["retry"] < 10 * queue["timeout"]:
         return [Error("Q_CLUSTER: retry must be at least ten times timeout.", id="workflows.E005")]
     return []

@@ -19,6 +19,7 @@ from labs.models import LabOrder
 from labs.models.lab_order import JUNCTION
 from labs.services.history import Told, hear
 from workflows.catalogue import Malformed, Unmatched
+from workflows.catalogue.recording import EARLIEST, LATEST
 
 #: Junction also tells of appointments, critical results and parsing jobs (seeds.md §5.5): they move no order.
 ORDER_EVENTS = ("labtest.order.created", "labtest.order.updated")
@@ -133,6 +134,6 @@ def _moment(data: Mapping[str, Any], key: str, path: str) -> datetime:
         moment = parse_datetime(_text(data, key, path))
     except ValueError:  # of the right form, but no such moment: the 30th of February
         moment = None
-    if moment is None or moment.tzinfo is None:
+    if moment is None or moment.tzinfo is None or not EARLIEST <= moment < LATEST:
         raise _malformed(f"{path}.{key}", _("a moment with its offset from UTC is needed"))
     return moment

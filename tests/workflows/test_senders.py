@@ -90,7 +90,7 @@ def test_a_failing_receiver_is_asked_again_by_the_table_and_with_one_id(db, rece
     assert (delivery.state, delivery.attempts) == ("failed", len(DELAYS) + 1)
     assert len(receiver.seen) == len(DELAYS) + 1
     assert set(ids(receiver)) == {f"msg_{delivery.uid.hex}"}
-    assert Task.objects.filter(origin=f"alert:delivery:{delivery.pk}:failed").count() == 1
+    assert Task.objects.filter(dedupe_key=f"alert:delivery:{delivery.pk}:failed").count() == 1
 
 
 def test_retry_after_is_honoured(db, receiver):

@@ -163,7 +163,7 @@ def test_an_automation_that_lacks_a_permission_fails_visibly_and_changes_nothing
     assert (run.state, step.state, step.error_code) == ("failed", "failed", "NotPermitted")
     assert "patients.onboard_patient" in step.error
     assert Patient.objects.get(pk=other.pk).state == "registered"
-    assert Task.objects.filter(origin=f"alert:run-failed:{run.pk}").count() == 1
+    assert Task.objects.filter(dedupe_key=f"alert:run-failed:{run.pk}").count() == 1
 
 
 def test_a_transient_failure_is_tried_again_later_and_then_succeeds(patient, travel):

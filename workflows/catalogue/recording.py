@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from operator import attrgetter
 from typing import Any, Protocol
 
@@ -78,6 +78,10 @@ def quietly() -> Iterator[None]:
         _cause.reset(token)
 
 
+#: Beyond these a moment is a slip, and one beyond the year 9999 could be stored but never read again.
+EARLIEST, LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+
+
 @dataclass(frozen=True, slots=True)
 class Draft:
     """An event about to be recorded. ``occurred_at`` None means: the moment of recording."""
@@ -101,6 +105,8 @@ def draft(
 ) -> Draft:
     """An event of that subject, by whoever acts now. Raises ValueError for data the declaration does not carry."""
     data = dict(data or {})
+    if occurred_at is not None and not EARLIEST <= occurred_at < LATEST:
+        raise ValueError("An event cannot have happened then.")
     if stray := set(data) - set(event.carries):
         raise ValueError(f"{event.name} does not declare that it carries {sorted(stray)}.")
     patient_id = attrgetter(event.patient)(subject) if event.patient else None

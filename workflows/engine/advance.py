@@ -15,11 +15,15 @@ from workflows.catalogue.registry import UnknownName
 from workflows.engine import limits
 from workflows.engine.alarm import step_is_dead
 from workflows.engine.program import program
-from workflows.models import QueueState, Run, StepRun
+from workflows.models import OVER, Delivery, QueueState, Run, StepRun
 from workflows.models.lease import hold, note
 
 if TYPE_CHECKING:
     from workflows.engine.steps import Skipped
+
+
+#: A delivery in one of these states has an outcome for the step that waits for it.
+SETTLED = (QueueState.DONE, QueueState.FAILED, QueueState.CANCELLED)
 
 
 def results(run: Run) -> dict[str, Any]:
@@ -31,6 +35,7 @@ def finish(row: StepRun, at: datetime, outcome: Outcome | Skipped) -> None:
     """Write the outcome of a step that is held in this transaction, and set its run going again."""
     row.log = note(row, at=at)
     row.lease_until = None
+    row.alone, row.crashes = False, 0
     row.error = row.error_code = ""
     if isinstance(outcome, Until):
         row.state, row.due_at, row.rested, row.result = (
@@ -40,7 +45,7 @@ def finish(row: StepRun, at: datetime, outcome: Outcome | Skipped) -> None:
             dict(outcome.result),
         )
     elif isinstance(outcome, Answer):
-        row.state, row.awaits = QueueState.WAITING, outcome.delivery_key
+        _await(row, outcome.delivery_key)
     elif isinstance(outcome, Done):
         _end(row, QueueState.DONE, at, dict(outcome.result))
         _next(row, at)
@@ -54,6 +59,13 @@ def finish(row: StepRun, at: datetime, outcome: Outcome | Skipped) -> None:
         else:
             _next(row, at)
     row.save()
+
+
+def _await(row: StepRun, key: str) -> None:
+    """Wait for the delivery, unless it was settled before anybody waited for it (a retried step finds it so)."""
+    settled = Delivery.objects.select_for_update(of=("self",)).filter(key=key, state__in=SETTLED).exists()
+    row.awaits = key
+    row.state, row.rested = (QueueState.DUE, True) if settled else (QueueState.WAITING, False)
 
 
 def skip(row: StepRun, at: datetime) -> None:
@@ -73,13 +85,19 @@ def _end(row: StepRun, state: QueueState, at: datetime, result: dict[str, Any]) 
 def _next(row: StepRun, at: datetime) -> None:
     run = row.run
     following = program(run.version_id).after(row.key) if run.version_id else None
-    if following is None:
-        end_run(run, Run.State.DONE, at)
+    if following is None or _was_there_before(row, following.key):
+        if not run.steps.exclude(pk=row.pk).exclude(state__in=OVER).exists():
+            end_run(run, Run.State.DONE, at)
     elif run.state == Run.State.RUNNING:
         StepRun.objects.create(
             run=run, key=following.key, position=following.position, action=following.action, lane=row.lane,
             input=following.parameters, due_at=at,
         )  # fmt: skip
+
+
+def _was_there_before(row: StepRun, key: str) -> bool:
+    """The run went on without this step, which failed then and is tried again now."""
+    return len(row.log) > 1 and row.run.steps.filter(key=key).exists()
 
 
 def end_run(run: Run, state: Run.State, at: datetime) -> None:

@@ -8,8 +8,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from careops.access.actor import Actor
+from workflows.catalogue import acting
 from workflows.catalogue.ports import ops_alert
-from workflows.models import Automation, Delivery, StepRun
+from workflows.models import Automation, InboundMessage, StepRun
 
 REASONS = {
     "too_deep": gettext_lazy("Events kept causing events: it is part of a loop."),
@@ -33,18 +34,47 @@ def pause_automation(automation_id: UUID, reason: str) -> None:
 
 def step_is_dead(step: StepRun) -> None:
     """A step failed for good: somebody has to decide. Once per run, however many of its steps fail."""
+    event = step.run.event
+    # Part of the chain that led here: an automation that listens to new tasks must not go on for ever.
+    with acting(
+        Actor.system(),
+        correlation_id=event.correlation_id,
+        caused_by=step.run_id,
+        depth=event.depth + 1,
+    ):
+        ops_alert(
+            key=f"run-failed:{step.run_id}",
+            title=_("A run failed for good"),
+            detail=_("Step %(key)s: %(code)s. Look at the run, mend the cause, then retry the step.")
+            % {"key": step.key, "code": step.error_code},
+        )
+
+
+def version_is_unreadable(automation_id: UUID, error: str) -> None:
+    """A live version names something the code does not know any more; it cannot run until it is published anew."""
     ops_alert(
-        key=f"run-failed:{step.run_id}",
-        title=_("A run failed for good"),
-        detail=_("Step %(key)s: %(code)s. Look at the run, mend the cause, then retry the step.")
-        % {"key": step.key, "code": step.error_code},
+        key=f"version-unreadable:{automation_id}",
+        title=_("An automation cannot run any more"),
+        detail=_("Its published version cannot be read (%(error)s). Mend the draft and publish it.")
+        % {"error": error},
+        about=Automation.objects.get(pk=automation_id),
     )
 
 
-def delivery_is_held(delivery: Delivery) -> None:
-    """Nobody knows whether it went out; a person decides."""
+def endpoint_is_unreadable(endpoint_id: UUID) -> None:
+    """An endpoint's subscriptions or vocabulary make no sense to this version of the code."""
     ops_alert(
-        key=f"delivery-held:{delivery.pk}",
-        title=_("It is unknown whether a message was sent"),
-        detail=_("The worker vanished while sending. Find out, then mark it sent or send it again."),
+        key=f"endpoint-unreadable:{endpoint_id}",
+        title=_("A webhook endpoint is told of nothing"),
+        detail=_("Its vocabulary or its list of events cannot be read. Open it and save it anew."),
+    )
+
+
+def message_is_dead(message: InboundMessage) -> None:
+    """A stored message failed every time, or took its worker down each time."""
+    ops_alert(
+        key=f"inbound-dead:{message.pk}",
+        title=_("A stored message cannot be read"),
+        detail=_("Message %(id)s failed every time. Look at the dead letters.")
+        % {"id": str(message.pk)[-8:]},
     )

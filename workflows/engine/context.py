@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from careops.access.actor import Actor
 from workflows.catalogue.action import StepFailed
+from workflows.catalogue.recording import cause
 from workflows.conditions import ref
 from workflows.engine.facts import Question, gather
 from workflows.engine.program import Program, ProgramStep
@@ -75,20 +76,16 @@ class StepContext:
             raise StepFailed("endpoint_gone", _("The webhook endpoint does not exist any more."))
         if endpoint.state == Endpoint.State.DISABLED:
             raise StepFailed("endpoint_disabled", _("The webhook endpoint is switched off."))
-        Delivery.objects.bulk_create(
-            [
-                Delivery(
-                    channel="webhook",
-                    key=self.key,
-                    subject_type=self.event.subject_type,
-                    subject_id=self.event.subject_id,
-                    endpoint=endpoint,
-                    event=self.event,
-                    step=self.row,
-                    lane=self.row.lane,
-                    body=dict(body),
-                )
-            ],
-            ignore_conflicts=True,
-        )
+        delivery = Delivery(
+            channel="webhook",
+            key=self.key,
+            subject_type=self.event.subject_type,
+            subject_id=self.event.subject_id,
+            endpoint=endpoint,
+            event=self.event,
+            step=self.row,
+            lane=self.row.lane,
+            body=dict(body),
+        ).because_of(cause())
+        Delivery.objects.bulk_create([delivery], ignore_conflicts=True)
         return self.key

@@ -12,20 +12,23 @@ import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import timedelta
 from time import monotonic
 
 import psycopg
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
+from django.db.models import QuerySet
 
 from careops.lib import clock
-from workflows import senders
 from workflows.engine import inbound, steps
 from workflows.engine.advance import after_death
+from workflows.engine.alarm import message_is_dead
 from workflows.engine.dispatch import dispatch
 from workflows.models import Drainer, InboundMessage, Lane, QueueState, StepRun
 from workflows.models.event_record import WAKE
 from workflows.models.lease import reap
+from workflows.senders import SIDE_BY_SIDE, Sender, reap_lost
 
 #: Which lanes a drain works on, most urgent first. "send" does nothing but talk to the world.
 LANES: dict[str, tuple[str, ...]] = {
@@ -37,6 +40,7 @@ LANES: dict[str, tuple[str, ...]] = {
 LOOK_AGAIN = (0.02, 0.1, 0.3)
 POLL_SECONDS = 1.0
 REAP_SECONDS = 1.0
+SIGN_SECONDS = 1.0
 #: No statement of the engine may outlive its lease.
 STATEMENT_TIMEOUT = "20s"
 
@@ -47,73 +51,105 @@ def worker_name(lane: str) -> str:
     return f"{socket.gethostname()[:30]}:{group or os.getpid()}:{os.getpid()}:{lane}"
 
 
+def alive(group: str = "") -> QuerySet[Drainer]:
+    """The drains that gave a sign of life lately: those of one worker group, or of all of them."""
+    lately = clock.RealNow() - timedelta(seconds=settings.ENGINE["STALL_SECONDS"] / 2)
+    found = Drainer.objects.filter(seen_at__gte=lately)
+    return found.filter(name__contains=f":{group}:") if group else found
+
+
 def drain(lane: str, *, seconds: float | None = None, until_empty: bool = False) -> int:
     """Work through a lane for so many seconds, or until nothing is due. Returns how much was done.
 
     Raises KeyError for an unknown lane, OperationalError when the database goes away; whoever called starts it again.
     """
     lanes = LANES[lane]
-    ends = monotonic() + (settings.ENGINE["DRAIN_SECONDS"] if seconds is None else seconds)
     worker = worker_name(lane)
     done = 0
     with (
         _registered(worker, lane),
         _bounded(),
         _bell() as ring,
-        ThreadPoolExecutor(senders.SIDE_BY_SIDE) as pool,
+        ThreadPoolExecutor(SIDE_BY_SIDE) as pool,
     ):
-        rounds = _Rounds(lane, lanes, worker, pool)
-        while monotonic() < ends:
+        ends = monotonic() + (settings.ENGINE["DRAIN_SECONDS"] if seconds is None else seconds)
+        rounds = _Rounds(lane, lanes, worker, pool, ends)
+        while rounds.seconds_left() > 0:
             worked = rounds.run()
             done += worked
             if not worked:
                 if until_empty:
                     break
-                _rest(worker, rounds, ring, ends)
+                _rest(worker, rounds, ring)
+        rounds.sender.finish()
     return done
 
 
 class _Rounds:
     """One look at everything the lane may do; reaping only once in a while."""
 
-    def __init__(self, lane: str, lanes: tuple[str, ...], worker: str, pool: ThreadPoolExecutor) -> None:
-        self.lane, self.lanes, self.worker, self.pool = lane, lanes, worker, pool
-        self.reaped = float("-inf")
+    def __init__(
+        self, lane: str, lanes: tuple[str, ...], worker: str, pool: ThreadPoolExecutor, ends: float
+    ) -> None:
+        self.lane, self.lanes, self.worker, self.ends = lane, lanes, worker, ends
+        self.sender = Sender(worker, pool)
+        self.reaped = self.seen = float("-inf")
+
+    def seconds_left(self) -> float:
+        return self.ends - monotonic()
 
     def run(self) -> int:
         clock.follow_demo()
         worked = self._reap()
-        if self.lane == "send":
-            return worked + sum(senders.work(lane, self.worker, self.pool) for lane in self.lanes)
-        worked += dispatch()
+        if self.lane != "send":
+            worked += dispatch()
         for lane in self.lanes:
-            worked += inbound.work(lane, self.worker)
-            worked += steps.work(lane, self.worker)
+            if not self._give_sign():
+                break
+            if self.lane == "send":
+                worked += self.sender.work(lane)
+            else:
+                worked += inbound.work(lane, self.worker)
+                worked += steps.work(lane, self.worker)
         return worked
+
+    def _give_sign(self) -> bool:
+        """Say once in a while that this drain is alive; False once its row is gone, which sends it home."""
+        if monotonic() - self.seen >= SIGN_SECONDS:
+            self.seen = monotonic()
+            if not Drainer.objects.filter(pk=self.worker).update(seen_at=clock.RealNow()):
+                self.ends = float("-inf")
+        return self.seconds_left() > float("-inf")
 
     def _reap(self) -> int:
         if monotonic() - self.reaped < REAP_SECONDS:
             return 0
         self.reaped = monotonic()
-        Drainer.objects.filter(pk=self.worker).update(seen_at=clock.RealNow())
         if self.lane == "send":
-            return senders.reap_lost()
-        lost = reap(StepRun)
-        for row in lost:
-            if row.state == QueueState.FAILED:
-                after_death(row)
-        return len(lost) + len(reap(InboundMessage))
+            return reap_lost()
+        with (
+            transaction.atomic()
+        ):  # a step must not be dead without its run ending and somebody hearing of it
+            lost = reap(StepRun)
+            for row in lost:
+                if row.state == QueueState.FAILED:
+                    after_death(row)
+            messages = reap(InboundMessage)
+            for message in messages:
+                if message.state == QueueState.FAILED:
+                    message_is_dead(message)
+        return len(lost) + len(messages)
 
 
-def _rest(worker: str, rounds: _Rounds, ring: Callable[[float], bool], ends: float) -> None:
+def _rest(worker: str, rounds: _Rounds, ring: Callable[[float], bool]) -> None:
     """Lie down until somebody rings or it is time to look."""
     Drainer.objects.filter(pk=worker).update(idle=True)
     try:
         for pause in LOOK_AGAIN:
-            if rounds.run() or ring(min(pause, ends - monotonic())):
+            if rounds.run() or ring(min(pause, rounds.seconds_left())):
                 return
-        while monotonic() < ends:
-            if rounds.run() or ring(min(POLL_SECONDS, ends - monotonic())):
+        while rounds.seconds_left() > 0:
+            if rounds.run() or ring(min(POLL_SECONDS, rounds.seconds_left())):
                 return
     finally:
         Drainer.objects.filter(pk=worker).update(idle=False)

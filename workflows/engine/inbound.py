@@ -13,6 +13,7 @@ from careops.lib import clock
 from workflows.catalogue import Conflict, acting
 from workflows.catalogue.ports import InboundSource, Malformed, Unmatched, inbound_sources, ops_alert
 from workflows.engine import limits
+from workflows.engine.alarm import message_is_dead
 from workflows.models import InboundMessage, QueueState
 from workflows.models.lease import claim, hold, note
 
@@ -56,6 +57,7 @@ def _apply(row: InboundMessage) -> None:
     row.outcome, row.verdict = dict(outcome), Verdict.APPLIED
     row.reference = source.reference(body) if source.reference else ""
     row.state, row.finished_at, row.lease_until, row.error, row.error_code = QueueState.DONE, at, None, "", ""
+    row.alone, row.crashes = False, 0
     row.log = note(row, at=at)
     row.save()
 
@@ -97,8 +99,4 @@ def _again(row: InboundMessage, code: str) -> None:
             held.finished_at = at if dead else None
             held.save()
             if dead:
-                ops_alert(
-                    key=f"inbound-dead:{held.pk}",
-                    title="A stored message cannot be read",
-                    detail="It failed every time. Look at the inbound messages.",
-                )
+                message_is_dead(held)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ from django.db import DatabaseError, transaction
 
 from workflows.catalogue.event import events as declared
 from workflows.engine.facts import Question, Values, gather
+from workflows.engine.lost import is_lost
 from workflows.engine.program import Program
 from workflows.models import EventRecord
 
@@ -22,33 +24,30 @@ class Verdicts:
     """The verdict and its trace for every automation that listened to an event of the batch."""
 
     def __init__(self) -> None:
-        self._found: dict[tuple[int, Program], tuple[EventRecord, bool, Trace]] = {}
+        self._found: dict[int, dict[Program, tuple[bool, Trace]]] = defaultdict(dict)
+        self._events: dict[int, EventRecord] = {}
 
     def add(self, event: EventRecord, candidate: Program, holds: bool, trace: Trace) -> None:
-        self._found[event.pk, candidate] = (event, holds, trace)
+        self._events[event.pk] = event
+        self._found[event.pk][candidate] = holds, trace
 
     def refuse(self, event: EventRecord, candidate: Program, reason: str) -> None:
         """A bound was reached: the run does not start, and the story says so."""
-        _event, _holds, trace = self._found[event.pk, candidate]
-        self._found[event.pk, candidate] = (event, False, {**trace, "refused": reason})
+        self._found[event.pk][candidate] = False, {**self.trace(event, candidate), "refused": reason}
 
     def matches(self) -> list[tuple[EventRecord, Program]]:
-        return [(event, key[1]) for key, (event, holds, _trace) in self._found.items() if holds]
+        return [(event, candidate) for event in self._events.values() for candidate in self.matching(event)]
 
     def matching(self, event: EventRecord) -> list[Program]:
-        return [
-            key[1] for key, (_event, holds, _trace) in self._found.items() if holds and key[0] == event.pk
-        ]
+        return [candidate for candidate, (holds, _trace) in self._found[event.pk].items() if holds]
 
     def non_matching(self, event: EventRecord) -> list[tuple[Program, Trace]]:
         return [
-            (key[1], trace)
-            for key, (_event, holds, trace) in self._found.items()
-            if not holds and key[0] == event.pk
+            (candidate, trace) for candidate, (holds, trace) in self._found[event.pk].items() if not holds
         ]
 
     def trace(self, event: EventRecord, candidate: Program) -> Trace:
-        return self._found[event.pk, candidate][2]
+        return self._found[event.pk][candidate][1]
 
 
 def match(events: Sequence[EventRecord], programs: Sequence[Program], *, isolate: bool = False) -> Verdicts:
@@ -69,7 +68,7 @@ def match(events: Sequence[EventRecord], programs: Sequence[Program], *, isolate
             with transaction.atomic():
                 answers = gather([_question(event, candidate) for event, candidate in group])
         except DatabaseError as error:
-            if not isolate:
+            if not isolate or is_lost(error):
                 raise
             event, candidate = group[0]
             log.error("Facts of automation %s fail (%s).", candidate.automation_id, type(error).__name__)

@@ -15,6 +15,7 @@ from workflows.catalogue import NotPermitted
 from workflows.catalogue.ports import Fate, Sent, channels, inbound_sources
 from workflows.engine import advance
 from workflows.models import OVER, Delivery, InboundMessage, Queued, QueueState, Run, StepRun
+from workflows.senders import wake_step
 
 
 class NotPossible(Exception):
@@ -33,15 +34,31 @@ def retry_step(step: StepRun, *, by: Actor, reason: str = "") -> StepRun:
         row = StepRun.objects.select_for_update(of=("self",)).select_related("run").get(pk=step.pk)
         if row.state != QueueState.FAILED:
             raise NotPossible(_("Only a failed step can be retried."))
+        _resume(row.run)
         row.state, row.due_at, row.attempts, row.crashes = QueueState.DUE, clock.now(), 0, 0
         row.awaits, row.rested, row.finished_at, row.error, row.error_code = "", False, None, "", ""
         _send_again_what_failed(row)
         row.save()
-        if row.run.state == Run.State.FAILED:
-            row.run.state, row.run.finished_at = Run.State.RUNNING, None
-            row.run.save(update_fields=["state", "finished_at"])
         audit(AuditEntry.Act.REPLAY, by, StepRun, [row.pk], patient_id=row.run.patient_id, reason=reason)
     return row
+
+
+def _resume(run: Run) -> None:
+    """The run goes on, unless somebody cancelled it. Steps are locked before their run, here as in the engine."""
+    locked = Run.objects.select_for_update(of=("self",), no_key=True).get(pk=run.pk)
+    if locked.state == Run.State.CANCELLED:
+        raise NotPossible(_("The run was cancelled."))
+    if locked.state != Run.State.RUNNING:
+        locked.state, locked.finished_at = Run.State.RUNNING, None
+        locked.save(update_fields=["state", "finished_at"])
+    run.state, run.finished_at = locked.state, locked.finished_at
+
+
+def _call_back(steps: models.QuerySet[StepRun]) -> None:
+    """What these steps asked to be sent and has not left yet stays here."""
+    Delivery.objects.filter(step__in=steps, state=QueueState.DUE).update(
+        state=QueueState.CANCELLED, finished_at=clock.now()
+    )
 
 
 def _send_again_what_failed(row: StepRun) -> None:
@@ -59,11 +76,8 @@ def skip_step(step: StepRun, *, by: Actor, reason: str = "") -> StepRun:
         row = StepRun.objects.select_for_update(of=("self",)).select_related("run__event").get(pk=step.pk)
         if row.state not in (QueueState.FAILED, QueueState.DUE, QueueState.WAITING):
             raise NotPossible(_("This step is over or under way; it cannot be skipped."))
-        if row.run.state == Run.State.FAILED:
-            row.run.state, row.run.finished_at = Run.State.RUNNING, None
-            row.run.save(update_fields=["state", "finished_at"])
-        if row.run.state != Run.State.RUNNING:
-            raise NotPossible(_("The run is over."))
+        _resume(row.run)
+        _call_back(StepRun.objects.filter(pk=row.pk))
         advance.skip(row, clock.now())
         audit(AuditEntry.Act.OVERRIDE, by, StepRun, [row.pk], patient_id=row.run.patient_id, reason=reason)
     return row
@@ -73,12 +87,14 @@ def cancel_run(run: Run, *, by: Actor, reason: str = "") -> Run:
     """Nothing more of the run happens; what it did stays done."""
     _permit(by, "workflows.cancel_run", _("Cancel"))
     with transaction.atomic():
-        row = Run.objects.select_for_update(of=("self",)).get(pk=run.pk)
+        steps = list(StepRun.objects.select_for_update(of=("self",)).filter(run=run).order_by("pk"))
+        row = Run.objects.select_for_update(of=("self",), no_key=True).get(pk=run.pk)
         if row.state != Run.State.RUNNING:
             raise NotPossible(_("The run is over."))
         at = clock.now()
         advance.end_run(row, Run.State.CANCELLED, at)
-        row.steps.exclude(state__in=OVER).update(
+        _call_back(row.steps.all())
+        row.steps.filter(pk__in=[step.pk for step in steps]).exclude(state__in=OVER).update(
             state=QueueState.CANCELLED, finished_at=at, fence=models.F("fence") + 1, lease_until=None
         )
         audit(AuditEntry.Act.OVERRIDE, by, Run, [row.pk], patient_id=row.patient_id, reason=reason)
@@ -90,7 +106,9 @@ def send_again(delivery: Delivery, *, by: Actor, reason: str = "") -> Delivery:
     _permit(by, "workflows.replay_delivery", _("Send again"))
     with transaction.atomic():
         row = Delivery.objects.select_for_update(of=("self",)).get(pk=delivery.pk)
-        if row.state not in (QueueState.FAILED, QueueState.HELD, QueueState.DONE):
+        if row.state == QueueState.DONE and channels.get(row.channel).at_most_once:
+            raise NotPossible(_("It was sent, and the receiver could not tell a second one from the first."))
+        if row.state not in OVER:
             raise NotPossible(_("It is still on its way."))
         _due_again(row)
         audit(AuditEntry.Act.REPLAY, by, Delivery, [row.pk], reason=reason)
@@ -115,6 +133,7 @@ def settle_delivery(delivery: Delivery, *, sent: bool, by: Actor, reason: str = 
         row.save()
         fate = Fate.SENT if sent else Fate.REFUSED
         channels.get(row.channel).settle(row, Sent(fate, _("settled by a person")), final=True)
+        wake_step(row)
         audit(AuditEntry.Act.RESOLVE, by, Delivery, [row.pk], reason=reason)
     return row
 
@@ -151,8 +170,9 @@ def read_again(message: InboundMessage, *, by: Actor, reason: str = "") -> Inbou
     _permit(by, "workflows.resolve_inboundmessage", _("Read again"))
     with transaction.atomic():
         row = InboundMessage.objects.select_for_update(of=("self",)).get(pk=message.pk)
-        if row.state != QueueState.FAILED:
+        if row.state != QueueState.FAILED and row.verdict != InboundMessage.Verdict.MALFORMED:
             raise NotPossible(_("It was read, or is about to be."))
+        row.verdict = InboundMessage.Verdict.PENDING
         _due_again(row)
         audit(AuditEntry.Act.REPLAY, by, InboundMessage, [row.pk], reason=reason)
     return row

@@ -20,7 +20,7 @@ from workflows.catalogue.action import Action, actions
 from workflows.catalogue.event import Event, events
 from workflows.catalogue.fact import facts
 from workflows.catalogue.registry import UnknownName
-from workflows.conditions import Group, parse, sentence
+from workflows.conditions import Group, needed_to_read, parse, sentence
 from workflows.engine.limits import MAX_STEPS
 from workflows.models import Automation, AutomationVersion, Step
 
@@ -28,8 +28,9 @@ from workflows.models import Automation, AutomationVersion, Step
 def publish(automation: Automation, *, by: Actor) -> AutomationVersion:
     """Freeze the draft as the next version and make it live.
 
-    The version may do what its steps need, and a publisher may hand out only permissions they hold. Raises NotPermitted
-    for a missing one, ValidationError with everything that is wrong with the draft; then nothing was published.
+    The version may do what its steps need and read what its conditions ask, and a publisher may hand out only
+    permissions they hold. Raises NotPermitted for a missing one, ValidationError with everything that is wrong with the
+    draft; then nothing was published.
     """
     with transaction.atomic():
         draft = Automation.objects.select_for_update(of=("self",)).get(pk=automation.pk)
@@ -79,15 +80,14 @@ def check(automation: Automation, steps: Sequence[Step]) -> frozenset[str]:
     faults: list[str] = []
     triggers = _triggers(automation.trigger, faults)
     subjects = {event.subject for event in triggers}
-    _check_conditions(automation.conditions, triggers, _("Conditions"), faults)
+    permissions = set(_check_conditions(automation.conditions, triggers, _("Conditions"), faults))
     if not steps:
         faults.append(_("It has no steps."))
     if len(steps) > MAX_STEPS:
         faults.append(_("It has more than %(number)s steps.") % {"number": MAX_STEPS})
-    permissions: set[str] = set()
     for number, step in enumerate(steps, start=1):
         place = _("Step %(number)s") % {"number": number}
-        _check_conditions(step.only_if, triggers, place, faults)
+        permissions |= _check_conditions(step.only_if, triggers, place, faults)
         checked = _checked(step, place, faults)
         if checked is None:
             continue
@@ -110,12 +110,13 @@ def _triggers(name: str, faults: list[str]) -> list[Event]:
 
 def _check_conditions(
     stored: Mapping[str, Any], triggers: Sequence[Event], place: str, faults: list[str]
-) -> None:
+) -> frozenset[str]:
+    """The permissions that reading their facts takes."""
     try:
         tree = parse(stored)
     except ValidationError as error:
         faults.extend(f"{place}: {message}" for message in error.messages)
-        return
+        return frozenset()
     for ref in sorted(tree.fact_refs()):
         if ref.name not in facts:
             continue
@@ -125,6 +126,7 @@ def _check_conditions(
                 _("%(place)s asks for %(fact)s, which the trigger cannot answer.")
                 % {"place": place, "fact": facts.get(ref.name).label}
             )
+    return needed_to_read(tree.fact_refs())
 
 
 def _answerable(model: str, event: Event) -> bool:

@@ -35,7 +35,7 @@ from workflows.engine import advance, limits
 from workflows.engine.context import StepContext
 from workflows.engine.facts import Question, gather
 from workflows.engine.program import program
-from workflows.models import Delivery, QueueState, Run, StepRun
+from workflows.models import Automation, Delivery, QueueState, Run, StepRun
 from workflows.models.lease import claim, hold, release
 
 log = logging.getLogger(__name__)
@@ -44,6 +44,27 @@ log = logging.getLogger(__name__)
 PERMANENT = (StepFailed, NotPermitted, IllegalTransition, ValidationError, UnknownName, MisusedMachine)
 #: The world may look different in a moment.
 TRANSIENT = (TryLater, Conflict, OperationalError, InterfaceError)
+
+
+#: Runs of a paused automation wait where they are.
+NOT_PAUSED = (
+    "NOT EXISTS (SELECT 1 FROM workflows_run AS run JOIN workflows_automation AS paused "
+    "ON paused.id = run.automation_id AND paused.state = 'paused' WHERE run.id = run_id)"
+)
+
+
+class _Pace:
+    """How many steps this process takes at once: as many as lately fitted the batch's time. More would only be claimed
+    and given back, and be worked on alone if the worker died."""
+
+    def __init__(self) -> None:
+        self.limit = limits.BATCH
+
+    def learn(self, claimed: int, left: int) -> None:
+        self.limit = max(2, claimed - left) if left else min(2 * self.limit, limits.BATCH)
+
+
+_pace = _Pace()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +76,7 @@ class Skipped:
 
 def work(lane: str, worker: str, *, limit: int = limits.BATCH) -> int:
     """Carry out the due steps of a lane, up to a batch. Returns how many were claimed."""
-    rows = claim(StepRun, lane, limit, worker=worker)
+    rows = claim(StepRun, lane, min(limit, _pace.limit), worker=worker, where=NOT_PAUSED)
     if not rows:
         return 0
     if len(rows) == 1:
@@ -70,6 +91,7 @@ def work(lane: str, worker: str, *, limit: int = limits.BATCH) -> int:
             _one(row)
     else:
         release(StepRun, left)
+        _pace.learn(len(rows), len(left))
     return len(rows)
 
 
@@ -106,7 +128,7 @@ def _one(row: StepRun) -> None:
 
 def _with_stories(held: Sequence[StepRun]) -> list[StepRun]:
     """The rows with their runs and events at hand, in order of due time; runs that are over drop out."""
-    runs = Run.objects.select_related("event").in_bulk([row.run_id for row in held])
+    runs = Run.objects.select_related("event", "automation").in_bulk([row.run_id for row in held])
     for row in held:
         row.run = runs[row.run_id]
     return sorted(held, key=lambda row: (row.due_at, row.pk))
@@ -114,7 +136,7 @@ def _with_stories(held: Sequence[StepRun]) -> list[StepRun]:
 
 def _ask(rows: Sequence[StepRun], at: Any) -> dict[int, Any]:
     """The verdict of every step's own condition, read for the whole batch at once."""
-    asking = [row for row in rows if row.run.version_id and not row.rested and _only_if(row).fact_refs()]
+    asking = [row for row in rows if row.run.version_id and not row.awaits and _only_if(row).fact_refs()]
     questions = [
         Question(row.run.event, at, frozenset(_only_if(row).fact_refs()), advance.results(row.run))
         for row in asking
@@ -131,6 +153,8 @@ def _only_if(row: StepRun) -> Any:
 
 def _carry_out(row: StepRun, at: Any, verdict: Any) -> Outcome | Skipped:
     run = row.run
+    if run.automation is not None and run.automation.state == Automation.State.ARCHIVED:
+        advance.end_run(run, Run.State.CANCELLED, at)
     if run.state != Run.State.RUNNING:
         return Skipped(stop=True)
     by = Actor.system() if run.version_id is None else program(run.version_id).actor
@@ -140,12 +164,12 @@ def _carry_out(row: StepRun, at: Any, verdict: Any) -> Outcome | Skipped:
             return Done(reactions.get(run.reaction).run(event) or {})
         if row.awaits:
             return _answered(row)
-        if row.rested:
-            return Done(row.result)
-        if verdict is not None:
+        if verdict is not None:  # asked again when a wait is over: the world may have changed meanwhile
             row.trace = verdict.trace
             if not verdict.holds:
                 return Skipped(stop=program(run.version_id).step(row.key).otherwise == "stop")
+        if row.rested:
+            return Done(row.result)
         context = StepContext(row, program(run.version_id), at)
         return _run_action(context)
 

@@ -8,6 +8,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from careops.lib.ids import uuid7
+from workflows.catalogue.recording import Cause
 from workflows.models.endpoint import Endpoint
 from workflows.models.event_record import EventRecord
 from workflows.models.queue import Queued
@@ -32,6 +33,11 @@ class Delivery(Queued):
     step = models.ForeignKey(
         StepRun, models.SET_NULL, null=True, related_name="deliveries", verbose_name=_("asked for by")
     )
+    correlation_id = models.UUIDField(_("correlation"), null=True)
+    caused_by = models.ForeignKey(
+        "workflows.Run", models.SET_NULL, null=True, related_name="+", verbose_name=_("because of")
+    )
+    depth = models.PositiveSmallIntegerField(_("depth"), default=0)
     body = models.JSONField(_("body"), default=dict)
     status = models.PositiveSmallIntegerField(_("answer"), null=True)
     result = models.JSONField(_("outcome"), default=dict)
@@ -47,6 +53,15 @@ class Delivery(Queued):
                 fields=["subject_type", "subject_id"], name="delivery_of_subject"
             ),  # a message's page
         ]
+
+    def because_of(self, cause: Cause) -> Delivery:
+        """Remember the chain of events this delivery belongs to: what it causes goes on from there."""
+        self.correlation_id, self.caused_by_id, self.depth = (
+            cause.correlation_id,
+            cause.caused_by,
+            cause.depth,
+        )
+        return self
 
     def __str__(self) -> str:
         return f"Delivery {self.pk}"

@@ -36,7 +36,7 @@ class Endpoint(Machine):
         _("told of these events"), default=list, blank=True,
         help_text=_("Event names, in any vocabulary. Leave empty for an endpoint that only automations call."),
     )  # fmt: skip
-    signing_secret = EncryptedTextField(_("signing secret"), default=new_secret, blank=True)
+    signing_secret = EncryptedTextField(_("signing secret"), default=new_secret)
     header_name = models.CharField(_("extra header"), max_length=64, blank=True)
     header_value = EncryptedTextField(_("its value"), blank=True, default="")
     state = FSMField(_("state"), max_length=12, choices=State.choices, default=State.ACTIVE, editable=False)

@@ -14,7 +14,7 @@ from psycopg.types.json import Jsonb
 
 from careops.lib.clock import Now
 from careops.lib.ids import uuid7
-from workflows.catalogue.recording import Draft
+from workflows.catalogue.recording import Draft, cause
 
 #: Sent once per recorded event, in process, for metrics and tests; rules never listen to it. Carries ``draft``.
 event_recorded = Signal()
@@ -128,18 +128,10 @@ class TableSink:
     def enqueue(self, channel: str, subject: models.Model, *, key: str, lane: str) -> None:
         from workflows.models.delivery import Delivery
 
-        Delivery.objects.bulk_create(
-            [
-                Delivery(
-                    channel=channel,
-                    key=key,
-                    subject_type=subject._meta.label,
-                    subject_id=subject.pk,
-                    lane=lane,
-                )
-            ],
-            ignore_conflicts=True,
-        )
+        delivery = Delivery(
+            channel=channel, key=key, subject_type=subject._meta.label, subject_id=subject.pk, lane=lane
+        ).because_of(cause())
+        Delivery.objects.bulk_create([delivery], ignore_conflicts=True)
         wake()
 
 

@@ -27,7 +27,7 @@ class InboundMessage(Queued):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     source = models.CharField(_("source"), max_length=40)
-    message_id = models.CharField(_("message id"), max_length=200)
+    message_id = models.CharField(_("message id"), max_length=255)
     body_hash = models.CharField(_("body hash"), max_length=64)
     body = EncryptedTextField(_("body"))
     verdict = models.CharField(_("verdict"), max_length=12, choices=Verdict.choices, default=Verdict.PENDING)

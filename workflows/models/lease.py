@@ -11,14 +11,30 @@ Work under a lease is bounded by ``statement_timeout`` and deadlines rather than
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import count
 from typing import Any, TypeVar
 
 from django.conf import settings
 from django.db import connection, transaction
 
+from careops.lib.fields import EncryptedTextField
 from workflows.models.queue import Queued
 
 CRASH_CAP = 3
+
+_turns = count(1)
+
+
+def _columns(model: type[Queued]) -> str:
+    """Every column but encrypted ones: a value that cannot be decrypted must fail its own row, not the whole claim."""
+    return ", ".join(
+        f'row."{field.column}"' for field in model._meta.concrete_fields if field.name not in _sealed(model)
+    )
+
+
+def _sealed(model: type[Queued]) -> list[str]:
+    return [field.name for field in model._meta.concrete_fields if isinstance(field, EncryptedTextField)]
+
 
 Q = TypeVar("Q", bound=Queued)
 
@@ -31,8 +47,12 @@ def claim(
     ``durable`` waits for the claim to reach the disk. Without it a *server* crash may forget a claim, which is harmless
     for work whose effects would be lost with it, and fatal for an email that has left the house.
     """
-    rows = _claim(model, lane, limit, worker, f"NOT alone AND ({where})", durable)
-    return rows or _claim(model, lane, 1, worker, f"alone AND ({where})", durable)
+    lone, others = (1, f"alone AND ({where})"), (limit, f"NOT alone AND ({where})")
+    # Lone rows get every fourth turn, so that a busy lane does not let them starve.
+    for number, which in (lone, others) if next(_turns) % 4 == 0 else (others, lone):
+        if rows := _claim(model, lane, number, worker, which, durable):
+            return rows
+    return []
 
 
 def _claim(model: type[Q], lane: str, limit: int, worker: str, where: str, durable: bool) -> list[Q]:
@@ -48,7 +68,7 @@ def _claim(model: type[Q], lane: str, limit: int, worker: str, where: str, durab
                    lease_until = statement_timestamp() + make_interval(secs => %s)
             FROM (SELECT id FROM {table} WHERE state = 'due' AND lane = %s AND due_at <= careops_now() AND {where}
                   ORDER BY due_at, id LIMIT %s FOR UPDATE SKIP LOCKED) AS due
-            WHERE row.id = due.id RETURNING row.*
+            WHERE row.id = due.id RETURNING {_columns(model)}
             """,  # noqa: S608  (table and condition are ours)
             [worker, settings.ENGINE["LEASE_SECONDS"], lane, limit],
         )
@@ -60,6 +80,7 @@ def hold(model: type[Q], rows: Sequence[Q]) -> list[Q]:
     fences = {row.pk: row.fence for row in rows}
     held = (
         model._base_manager.select_for_update(of=("self",))
+        .defer(*_sealed(model))
         .filter(pk__in=fences, state="running")
         .order_by("pk")
     )
@@ -68,9 +89,13 @@ def hold(model: type[Q], rows: Sequence[Q]) -> list[Q]:
 
 def release(model: type[Q], rows: Iterable[Q]) -> None:
     """Give rows back untouched, for somebody else or for the next round."""
-    for row in rows:
-        model._base_manager.filter(pk=row.pk, fence=row.fence, state="running").update(
-            state="due", lease_until=None
+    mine = [(row.pk, row.fence) for row in rows]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE {model._meta.db_table} AS row SET state = 'due', lease_until = NULL "  # noqa: S608  (the table is ours)
+            "FROM unnest(%s::bigint[], %s::int[]) AS mine(id, fence) "
+            "WHERE row.id = mine.id AND row.fence = mine.fence AND row.state = 'running'",
+            [[pk for pk, _fence in mine], [fence for _pk, fence in mine]],
         )
 
 
@@ -89,7 +114,7 @@ def reap(model: type[Q], *, where: str = "true", limit: int = 200) -> list[Q]:
                     'at', careops_now(), 'worker', worker, 'error', 'the worker vanished'))
             FROM (SELECT id FROM {table} WHERE state = 'running' AND lease_until < statement_timestamp() AND {where}
                   ORDER BY lease_until LIMIT %s FOR UPDATE SKIP LOCKED) AS lost
-            WHERE row.id = lost.id RETURNING row.*
+            WHERE row.id = lost.id RETURNING {_columns(model)}
             """,  # noqa: S608  (table and condition are ours)
             [CRASH_CAP, CRASH_CAP, CRASH_CAP, limit],
         )
