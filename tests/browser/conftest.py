@@ -73,7 +73,7 @@ def at_browser(chromium: Any, live_server: Any) -> Iterator[Callable[..., Any]]:
             [{"name": django_settings.SESSION_COOKIE_NAME, "value": key, "url": live_server.url}]
         )
         page = context.new_page()
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(30_000)
         page.troubles = []
         page.on("pageerror", lambda error: page.troubles.append(str(error)))
         page.on("console", lambda said: _note(page, said))

@@ -23,6 +23,7 @@ from workflows.admin.preview import previews
 from workflows.admin.readback import changes, granted, read_back
 from workflows.admin.rehearsal import candidates, rehearse
 from workflows.admin.samples import describe_trigger
+from workflows.admin.traces import require_readable
 from workflows.catalogue import NotPermitted, actions
 from workflows.conditions import audience, sentence, split
 from workflows.engine.publish import publish
@@ -71,13 +72,16 @@ class AutomationPages:
         return render(request, "admin/workflows/trigger.html", {"meant": described})
 
     def audience_view(self, request: HttpRequest) -> HttpResponse:
-        """How many patients meet what the conditions ask of patients, right now."""
+        """How many patients meet what the conditions ask of patients, right now. Nobody counts what they may not see."""
         self._may_look(request)
         person = apps.get_model(settings.PERSON_MODEL)
         try:
             tree = split(ConditionsField().clean_tree(request.POST.get("conditions", "")), person)
+            require_readable(tree, by=Actor.of(request.user), to=_("Count patients"))
         except ValidationError as error:
             return render(request, "admin/workflows/audience.html", {"errors": error.messages})
+        except NotPermitted as refusal:
+            return render(request, "admin/workflows/audience.html", {"errors": [refusal]})
         number = audience(tree, person, clock.now())
         said = sentence(tree) if tree.of else ""
         return render(request, "admin/workflows/audience.html", {"number": number, "said": said})
@@ -174,8 +178,12 @@ class AutomationPages:
             if event is None:
                 raise Http404
             context["chosen"] = event
-            context["tried"] = rehearse(automation, event, by=Actor.of(request.user))
-        return TemplateResponse(request, "admin/workflows/try.html", context)
+            try:
+                context["tried"] = rehearse(automation, event, by=Actor.of(request.user))
+            except NotPermitted as refusal:
+                context["refusal"] = refusal
+        status = 403 if "refusal" in context else 200
+        return TemplateResponse(request, "admin/workflows/try.html", context, status=status)
 
     def _page_context(self, request: HttpRequest, automation: Automation, title: str) -> dict[str, Any]:
         return {

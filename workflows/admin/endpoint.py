@@ -55,6 +55,9 @@ def subscription_choices() -> list[tuple[str, list[tuple[str, str]]]]:
 
 
 class EndpointForm(forms.ModelForm):
+    url = forms.URLField(
+        label=_("Address"), max_length=500, assume_scheme="https", widget=widgets.UnfoldAdminURLInputWidget
+    )
     vocabulary = forms.ChoiceField(
         label=_("Vocabulary"), choices=vocabulary_choices, widget=widgets.UnfoldAdminSelectWidget,
         help_text=_("How events are spelled and written for it."),
@@ -167,9 +170,7 @@ class EndpointAdmin(MachineAdmin):
             "secret": str.__str__(endpoint.signing_secret),
             "record_url": self.url_of("change", endpoint),
         }
-        return TemplateResponse(
-            request, "admin/workflows/secret.html", context, headers={"Cache-Control": "no-store"}
-        )
+        return TemplateResponse(request, "admin/workflows/secret.html", context)
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view

@@ -85,7 +85,8 @@ class EventRecordAdmin(ReadOnlyAdmin):
                 for run in runs
             ],
             "non_runs": [
-                (told.get(one["automation"], "–"), why_not(one)) for one in (non_match.verdicts if non_match else [])
+                (told.get(one["automation"], "–"), why_not(one, reader))
+                for one in (non_match.verdicts if non_match else [])
             ],
             "deliveries": [
                 (link_to("workflows.Delivery", row.pk, f"{row.endpoint or row.channel} · {row}").for_reader(reader),

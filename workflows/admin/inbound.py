@@ -120,9 +120,7 @@ class InboundMessageAdmin(ReadOnlyAdmin):
             "body": pretty(message.body),
             "record_url": self.url_of("change", message),
         }
-        return TemplateResponse(
-            request, "admin/workflows/inbound_body.html", context, headers={"Cache-Control": "no-store"}
-        )
+        return TemplateResponse(request, "admin/workflows/inbound_body.html", context)
 
     def match_view(self, request: HttpRequest, object_id: Any) -> HttpResponse:
         """The chosen record is what the message, and its siblings, are about."""

@@ -77,14 +77,14 @@ class NonMatchAdmin(ReadOnlyAdmin):
         return NonMatch.objects.select_related("event")
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        """Gives the rows the names of their automations before they are drawn."""
+        """Gives the rows their reader and the names of their automations before they are drawn."""
         response = super().changelist_view(request, extra_context)
         changelist = (getattr(response, "context_data", None) or {}).get("cl")
         if changelist is not None:
             rows = list(changelist.result_list)
             names = names_of(rows)
             for row in rows:
-                row.names = names
+                row.names, row.reader = names, request.user
                 row.asked = request.GET.get("automation", "")
         return response
 
@@ -95,7 +95,7 @@ class NonMatchAdmin(ReadOnlyAdmin):
     @display(description=_("why not"))
     def reasons(self, row: Any) -> SafeString:
         shown = [one for one in row.verdicts if row.asked in ("", one["automation"])]
-        said = ((row.names.get(one["automation"], "–"), why_not(one)) for one in shown)
+        said = ((row.names.get(one["automation"], "–"), why_not(one, row.reader)) for one in shown)
         return format_html(
             '<div class="co-reasons">{}</div>', format_html_join("", "<p><strong>{}</strong>: {}</p>", said)
         )
@@ -120,7 +120,7 @@ class NonMatchAdmin(ReadOnlyAdmin):
             "patient": patient_link(record.event.patient_id, reader),
             "verdicts": [
                 (link_to("workflows.Automation", one["automation"], names.get(one["automation"], "–")).for_reader(reader),
-                 one["version"], why_not(one), list(lines(one)))
+                 one["version"], why_not(one, reader), list(lines(one, reader)))
                 for one in record.verdicts
             ],
         }  # fmt: skip

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
+
+from django.utils.translation import gettext as _
 
 from careops.access.actor import Actor
 from careops.access.audit import audit
 from careops.access.models import AuditEntry
-from workflows.admin.traces import Line, lines
+from workflows.admin.traces import Line, lines, require_readable
 from workflows.catalogue import events
 from workflows.catalogue.registry import UnknownName
-from workflows.conditions import Verdict, parse
+from workflows.conditions import Group, Verdict, parse
 from workflows.engine.facts import Question, gather
 from workflows.engine.publish import say_step
 from workflows.models import Automation, EventRecord
@@ -46,17 +47,21 @@ def candidates(automation: Automation, patient: str) -> list[EventRecord]:
 
 
 def rehearse(automation: Automation, event: EventRecord, *, by: Actor) -> list[Judged]:
-    """The verdicts as of the moment of the event. Whoever reads them has looked at the patient's record."""
-    audit(AuditEntry.Act.VIEW, by, EventRecord, [event.pk], patient_id=event.patient_id)
-    judged = [_judge("", automation.conditions, event)]
+    """The verdicts as of the moment of the event. Whoever reads them has looked at the patient's record.
+
+    Raises NotPermitted where the draft asks for what they may not see; then nothing was asked.
+    """
+    asked = [("", parse(automation.conditions, stored=True))]
     for number, step in enumerate(automation.steps.all(), start=1):
         if step.only_if:
-            judged.append(_judge(f"{number}. {say_step(step)}", step.only_if, event))
-    return judged
+            asked.append((f"{number}. {say_step(step)}", parse(step.only_if, stored=True)))
+    for _says, tree in asked:
+        require_readable(tree, by=by, to=_("Try it"))
+    audit(AuditEntry.Act.VIEW, by, EventRecord, [event.pk], patient_id=event.patient_id)
+    return [_judge(says, tree, event, by) for says, tree in asked]
 
 
-def _judge(says: str, stored: Any, event: EventRecord) -> Judged:
-    tree = parse(stored, stored=True)
+def _judge(says: str, tree: Group, event: EventRecord, by: Actor) -> Judged:
     values = gather([Question(event, event.occurred_at, frozenset(tree.fact_refs()), {})])[0]
     verdict: Verdict = tree.evaluate(values, event.occurred_at)
-    return Judged(says, verdict.holds, list(lines(verdict.trace)))
+    return Judged(says, verdict.holds, list(lines(verdict.trace, by)))

@@ -82,7 +82,7 @@ class RunAdmin(ReadOnlyAdmin):
             "subject": link_to(record.subject_type, record.subject_id).for_reader(reader),
             "patient": patient_link(record.patient_id, reader),
             "because": [link.for_reader(reader) for link in because],
-            "lines": list(lines(record.trace)),
+            "lines": list(lines(record.trace, reader)),
             "steps": told(request, record),
             "caused": [
                 (link_to("workflows.EventRecord", each.pk, each.name).for_reader(reader),

@@ -61,7 +61,7 @@ def _step(request: HttpRequest, run: Run, row: StepRun) -> StepStory:
         label=label_of(row.action),
         row=row,
         tone=TONES.get(row.state, "info"),
-        verdicts=list(lines(row.trace)),
+        verdicts=list(lines(row.trace, request.user)),
         given=list(given(row)),
         result=list(brought(row.result)),
         made=[link.for_reader(request.user) for link in made(row.result)],
