@@ -190,7 +190,7 @@ if outbox := env.str("CAREOPS_MAIL_FOLDER", default=""):
 EMAIL_TIMEOUT = 15
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="clinic@careops.example")
 
-# ── The engine (docs/decisions/0003) ──────────────────────────────────────────────────────────────────────
+# ── The engine (docs/decisions/0001) ──────────────────────────────────────────────────────────────────────
 PERSON_MODEL = "patients.Patient"
 ENGINE = {
     "LEASE_SECONDS": env.int("CAREOPS_LEASE_SECONDS", default=60),

@@ -17,6 +17,8 @@ from careops.access.actor import Actor
 from careops.access.models import User
 from careops.lib import clock
 
+pytest_plugins = ["tests.architecture.fired"]
+
 PASSWORD = "correct-horse-battery-staple"
 
 

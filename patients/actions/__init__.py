@@ -1,5 +1,8 @@
 """What automations may do about people: open a task, write an email, notify a colleague."""
 
-from patients.actions import create_task, send_email, send_notification
+from importlib import import_module
+from pkgutil import iter_modules
 
-__all__ = ["create_task", "send_email", "send_notification"]
+# One module per action: a new one needs no entry here.
+for _module in iter_modules(__path__):
+    import_module(f"{__name__}.{_module.name}")

@@ -14,7 +14,7 @@ from django_fsm import FSMField
 
 from careops.lib.clock import Now
 from workflows import events
-from workflows.catalogue import Machine, transition
+from workflows.catalogue import Machine, Privacy, transition
 from workflows.catalogue.action import action_choices
 from workflows.models.queue import Lane
 
@@ -24,6 +24,10 @@ class Automation(Machine):
 
     created_event = events.AUTOMATION_CREATED
     updated_event = events.AUTOMATION_UPDATED
+
+    privacy: ClassVar[dict[str, Privacy]] = dict.fromkeys(
+        ("name", "description", "trigger", "conditions", "lane", "pause_reason"), Privacy.PUBLIC
+    )
 
     class State(models.TextChoices):
         DRAFT = "draft", _("draft")

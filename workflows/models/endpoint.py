@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -10,7 +12,7 @@ from django_fsm import FSMField
 from careops.lib.fields import EncryptedTextField
 from careops.lib.signing import new_secret
 from workflows import events
-from workflows.catalogue import Machine, transition
+from workflows.catalogue import Machine, Privacy, transition
 
 
 class Endpoint(Machine):
@@ -18,6 +20,11 @@ class Endpoint(Machine):
 
     created_event = events.ENDPOINT_CREATED
     updated_event = events.ENDPOINT_UPDATED
+
+    privacy: ClassVar[dict[str, Privacy]] = {
+        **dict.fromkeys(("name", "url", "vocabulary", "subscriptions", "header_name"), Privacy.PUBLIC),
+        **dict.fromkeys(("signing_secret", "header_value"), Privacy.RESTRICTED),
+    }
 
     class State(models.TextChoices):
         ACTIVE = "active", _("active")
