@@ -6,7 +6,7 @@ row and the event in the same statement. Not saved: no event. Rolled back: none.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Self, TypeVar
@@ -88,7 +88,6 @@ class _Stash:
     target: str
     event: Told
     occurred_at: datetime | None
-    data: Mapping[str, Any]
 
 
 class Machine(Record):
@@ -189,9 +188,11 @@ class Machine(Record):
         data = {"from": stash.source, "to": stash.target, **self._event_data}
         return [draft(stash.event, self, data=data, occurred_at=stash.occurred_at), *told]
 
-    def _after_write(self) -> None:
-        super()._after_write()
-        self._stashed = None
+    def _remember(self, attnames: Collection[str] | None = None) -> None:
+        super()._remember(attnames)
+        # Saved, or read again: either way the transition that set the state before is over.
+        if self._stashed and (attnames is None or "state" in attnames):
+            self._stashed, self._event_data = None, {}
 
     def created_data(self) -> dict[str, Any]:
         return {"to": self.state}
@@ -246,7 +247,7 @@ def _stash(
         )
     announces = instance.move(name).announces
     event = announces[target] if isinstance(announces, Mapping) else announces
-    instance._stashed = _Stash(name, source, target, event, instance._occurred_at, {})
+    instance._stashed = _Stash(name, source, target, event, instance._occurred_at)
 
 
 post_transition.connect(_stash, dispatch_uid="careops.stash")

@@ -1,22 +1,25 @@
 """The base of every model whose changes are told: it remembers what was loaded, writes what changed, and records it.
 
 ``save()`` writes only the changed fields, ``WHERE version = <loaded>``, together with the event, in one statement.
-Zero rows is a Conflict. (Proved: a save of all fields undoes a colleague's transition.)
+Zero rows is a Conflict. (Proved: a save of all fields undoes a colleague's transition.) No edit is dropped silently: what
+was not written stays an edit, and a record whose save was rolled back refuses the next one until it is read again.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, NoReturn, Self
 
-from django.db import connections, models, transaction
+from django.db import connections, models, router, transaction
+from django.db.models.base import ModelBase
 from django.db.models.sql.subqueries import UpdateQuery
 
 from careops.lib.clock import Now
 from careops.lib.ids import uuid7
 from workflows.catalogue.errors import Conflict, MisusedMachine
 from workflows.catalogue.event import Event, events
+from workflows.catalogue.pending import Pending
 from workflows.catalogue.recording import Draft, draft, sink
 
 
@@ -41,6 +44,10 @@ class RecordQuerySet(models.QuerySet[Any]):
         self._refuse("delete", "delete them one by one")
 
 
+class _NoRow(Exception):
+    """The UPDATE found no row with the version that was loaded."""
+
+
 class Record(models.Model):
     """A model whose creation, change and deletion are events. Name them in the class; None means nobody is told."""
 
@@ -61,8 +68,9 @@ class Record(models.Model):
     #: Fields that save() looks after itself.
     BOOKKEEPING: ClassVar[frozenset[str]] = frozenset({"version", "created_at", "updated_at"})
 
-    _loaded: dict[str, Any]
-    _drafts: list[Draft]
+    _loaded: Mapping[str, Any] = {}  # attname → value; replaced, never changed: copies of the record share it
+    _pending: Pending | None = None
+    _drafts: Sequence[Draft] = ()
 
     # ── What was loaded ──────────────────────────────────────────────────────────────────────────────────
     @classmethod
@@ -73,68 +81,135 @@ class Record(models.Model):
         instance._remember()
         return instance
 
-    def refresh_from_db(self, *args: Any, **kwargs: Any) -> None:
-        super().refresh_from_db(*args, **kwargs)
+    def refresh_from_db(
+        self, using: str | None = None, fields: Iterable[str] | None = None, from_queryset: Any = None
+    ) -> None:
+        """Read everything again, or just these fields: edits of the others stay edits."""
+        if fields is not None:
+            names = set(fields)
+            super().refresh_from_db(using, names, from_queryset)
+            fresh = {each.attname for each in self._meta.concrete_fields if {each.name, each.attname} & names}
+            # Django reads deferred fields through here too: a version younger than the row proves nothing.
+            self._remember(fresh if "version" in self._loaded else fresh - {"version"})
+            return
+        if from_queryset is not None and from_queryset.query.deferred_loading[0]:
+            raise MisusedMachine("To read a part of a record again, name it in fields.")
+        super().refresh_from_db(using, None, from_queryset)
         self._remember()
+        # What is read in the transaction of a save may be rolled back with it.
+        self._pending = self._pending and Pending.now(self._state.db)
 
-    def _remember(self) -> None:
-        deferred = self.get_deferred_fields()
-        self._loaded = {
-            field.attname: copy.deepcopy(value) if isinstance(value, dict | list) else value
-            for field in self._meta.concrete_fields
-            if field.attname not in deferred
-            for value in (self.__dict__[field.attname],)
-        }
+    def _remember(self, attnames: Collection[str] | None = None) -> None:
+        """These fields (all that are not deferred, unless named) hold what the database holds."""
+        loaded = {} if attnames is None else dict(self._loaded)
+        for field in self._meta.concrete_fields:
+            name = field.attname
+            if name not in self.__dict__ or (attnames is not None and name not in attnames):
+                continue
+            value = self.__dict__[name]
+            if hasattr(value, "resolve_expression"):
+                # F("fence") + 1: only the database knows what came of it. Deferred: it is read when asked for.
+                del self.__dict__[name]
+                loaded.pop(name, None)
+            else:
+                loaded[name] = copy.deepcopy(value) if isinstance(value, dict | list) else value
+        self._loaded = loaded
 
     def changed_fields(self) -> frozenset[str]:
-        """Names of the fields whose value differs from what was loaded."""
+        """Names of the fields whose value differs from what was loaded, or was set without having been loaded."""
+        held = [field for field in self._meta.concrete_fields if field.attname in self.__dict__]
         return frozenset(
             field.name
-            for field in self._meta.concrete_fields
-            if field.attname in self._loaded
-            and field.name not in self.BOOKKEEPING
-            and self.__dict__.get(field.attname) != self._loaded[field.attname]
+            for field in held
+            if field.name not in self.BOOKKEEPING
+            and (
+                field.attname not in self._loaded
+                or _differ(field, self.__dict__[field.attname], self._loaded[field.attname])
+            )
         )
 
     # ── Saving ───────────────────────────────────────────────────────────────────────────────────────────
     def save(
-        self, *, update_fields: Iterable[str] | None = None, using: str | None = None, **kwargs: Any
+        self,
+        *,
+        force_insert: bool | tuple[ModelBase, ...] = False,
+        force_update: bool = False,
+        using: str | None = None,
+        update_fields: Iterable[str] | None = None,
     ) -> None:
         """Write what changed and record it, in one transaction; nothing changed means nothing is written.
 
-        Raises Conflict when somebody else saved the record after it was loaded.
+        Raises Conflict when somebody else saved the record after it was loaded, or when an earlier save of this
+        instance was rolled back; it leaves a surrounding transaction usable. Read the record again and decide anew.
         """
-        if self._state.adding:
-            self._save_new(using=using, **kwargs)
+        using = using or router.db_for_write(type(self), instance=self)
+        # Somebody assigned first and saved afterwards has got a key only now.
+        self._prepare_related_fields_for_save(operation_name="save")  # type: ignore[attr-defined]
+        if self._state.adding or force_insert:
+            self._save_new(using, force_insert or True)
             return
-        fields = self._fields_to_write(self.changed_fields() if update_fields is None else
-                                       self.changed_fields() & set(update_fields))  # fmt: skip
+        if self._pending and self._pending.rolled_back():
+            conflict = Conflict(str(self))
+            conflict.add_note("The transaction of its last save was rolled back: read it again first.")
+            raise conflict
+        changed = self.changed_fields()
+        if update_fields is not None:
+            changed &= self._named(update_fields)
+        fields = self._fields_to_write(changed)
         if not fields:
             return
+        if "version" not in self._loaded:
+            raise MisusedMachine(
+                f"{type(self).__name__} was read without its version: read all, or it as well."
+            )
         self._drafts = self._drafts_for(fields)
         self.version = self._loaded["version"] + 1
         try:
             super().save(update_fields=[*sorted(fields), "version"], using=using)
-        except BaseException:
+        except BaseException as failure:
             self.version = self._loaded["version"]
-            raise
+            if not isinstance(failure, _NoRow):
+                raise
+            if connections[using].in_atomic_block:
+                # Django has marked the transaction as spoilt, but our statement ran well and touched no row.
+                transaction.set_rollback(False, using)
+            raise Conflict(str(self)) from None
         finally:
-            drafts, self._drafts = self._drafts, []
+            drafts, self._drafts = self._drafts, ()
         self._after_write()
+        written = {field.attname for field in self._meta.concrete_fields if field.name in fields}
+        self._remember(written | self.BOOKKEEPING)
+        self._pending = Pending.now(using)
         sink().recorded(drafts)
 
-    def _save_new(self, using: str | None, **kwargs: Any) -> None:
-        with transaction.atomic(using=using):
-            super().save(using=using, force_insert=True)
-            self._after_write()
-            if told := self._created_drafts():
-                sink().record(told)
+    def _named(self, update_fields: Iterable[str]) -> frozenset[str]:
+        """The names of these fields, each given by name or attname. Raises ValueError for what cannot be saved."""
+        fields = [field for field in self._meta.concrete_fields if not field.primary_key]
+        names = {key: field.name for field in fields for key in (field.name, field.attname)}
+        asked = set(update_fields)
+        if unknown := asked - names.keys():
+            raise ValueError(f"{type(self).__name__} has no fields to save called {sorted(unknown)}.")
+        return frozenset(names[key] for key in asked)
+
+    def _save_new(self, using: str, force_insert: bool | tuple[ModelBase, ...]) -> None:
+        adding = self._state.adding
+        try:
+            with transaction.atomic(using=using):
+                super().save(using=using, force_insert=force_insert)
+                self._after_write()
+                self._remember()
+                if told := self._created_drafts():
+                    sink().record(told)
+        except BaseException:
+            self._state.adding = adding  # Django has set it as soon as the row was there
+            raise
+        self._pending = Pending.now(using)
 
     def _fields_to_write(self, changed: frozenset[str]) -> frozenset[str]:
         return changed
 
     def _after_write(self) -> None:
-        self._remember()
+        """A subclass's turn after the write, before what it wrote counts as loaded."""
 
     def _drafts_for(self, fields: frozenset[str]) -> list[Draft]:
         told = self._field_drafts(fields)
@@ -178,7 +253,7 @@ class Record(models.Model):
             cursor.execute(statement, [*params, *more])
             row = cursor.fetchone()
         if row is None:
-            raise Conflict(str(self))
+            raise _NoRow
         self.updated_at = row[0]
         return True
 
@@ -188,8 +263,10 @@ class Record(models.Model):
         with transaction.atomic():
             created: list[Self] = models.QuerySet[Any](cls).bulk_create(records, batch_size=batch_size)
             told: list[Draft] = []
+            pending = Pending.now()
             for record in created:
                 record._remember()
+                record._pending = pending
                 told += record._created_drafts()
             if told:
                 sink().record(told)
@@ -200,6 +277,11 @@ class Record(models.Model):
             if self.deleted_event:
                 sink().record([draft(self.deleted_event, self)])
             return super().delete(*args, **kwargs)
+
+
+def _differ(field: models.Field[Any, Any], one: Any, other: Any) -> bool:
+    # To Python 1 equals True, to JSON it does not.
+    return repr(one) != repr(other) if isinstance(field, models.JSONField) else bool(one != other)
 
 
 def _changed(event: Event, fields: Iterable[str]) -> dict[str, Any]:
