@@ -29,6 +29,7 @@ from workflows.catalogue import Fact, Parameter, Privacy, ValueKind, facts
 
 LAB_ORDER = "labs.LabOrder"
 PATIENT = "patients.Patient"
+VIEW_ORDERS, VIEW_RESULTS = "labs.view_laborder", "labs.view_result"
 
 
 def lab_test_choices() -> list[tuple[str, Any]]:
@@ -80,6 +81,7 @@ for fact in (
         label=_("the lab test ordered"),
         kind=ValueKind.CHOICE,
         privacy=Privacy.PHI,
+        reads=VIEW_ORDERS,
         expression=lambda: F("lab_test__code"),
         choices=lab_test_choices,
     ),
@@ -107,6 +109,7 @@ for fact in (
         label=_("the lab order has an abnormal or critical result"),
         kind=ValueKind.BOOLEAN,
         privacy=Privacy.PHI,
+        reads=VIEW_RESULTS,
         expression=lambda: Exists(
             _results(Result.Interpretation.ABNORMAL.value, Result.Interpretation.CRITICAL.value)
         ),
@@ -117,6 +120,7 @@ for fact in (
         label=_("the lab order has a critical result"),
         kind=ValueKind.BOOLEAN,
         privacy=Privacy.PHI,
+        reads=VIEW_RESULTS,
         expression=lambda: Exists(_results(Result.Interpretation.CRITICAL.value)),
     ),
     Fact(
@@ -125,6 +129,7 @@ for fact in (
         label=_("the patient's lab orders"),
         kind=ValueKind.NUMBER,
         privacy=Privacy.PHI,
+        reads=VIEW_ORDERS,
         expression=_number_placed,
         parameters=(Parameter(name="last_days", label=_("in the last days"), default=365, minimum=1),),
     ),
@@ -134,6 +139,7 @@ for fact in (
         label=_("the patient has a lab order under way"),
         kind=ValueKind.BOOLEAN,
         privacy=Privacy.PHI,
+        reads=VIEW_ORDERS,
         expression=lambda: Exists(_placed().filter(state__in=open_statuses())),
     ),
 ):

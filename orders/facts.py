@@ -31,6 +31,7 @@ from workflows.catalogue import Fact, Parameter, Privacy, ValueKind, facts
 
 ORDER = "orders.Order"
 PATIENT = "patients.Patient"
+VIEW = "orders.view_order"
 
 
 def days_since(field: str) -> Any:
@@ -119,6 +120,7 @@ for fact in (
         label=_("the products of the order"),
         kind=ValueKind.LIST,
         privacy=Privacy.PHI,
+        reads=VIEW,
         expression=lambda: ArraySubquery(_lines().order_by("created_at", "id").values("name")),
     ),
     Fact(
@@ -127,6 +129,7 @@ for fact in (
         label=_("the patient's orders in the last %(last_days)s days"),
         kind=ValueKind.NUMBER,
         privacy=Privacy.PHI,
+        reads=VIEW,
         expression=lambda last_days: _count(_placed(last_days), "patient"),
         parameters=(Parameter(name="last_days", label=_("days"), default=365, minimum=1),),
     ),
@@ -136,6 +139,7 @@ for fact in (
         label=_("the patient has an order under way"),
         kind=ValueKind.BOOLEAN,
         privacy=Privacy.PHI,
+        reads=VIEW,
         expression=lambda: Exists(_open_orders()),
     ),
 ):

@@ -36,6 +36,8 @@ from workflows.catalogue import Fact, Parameter, Privacy, ValueKind, facts
 PATIENT, APPOINTMENT, TASK = "patients.Patient", "patients.Appointment", "patients.Task"
 TEXT, NUMBER, BOOLEAN = ValueKind.TEXT, ValueKind.NUMBER, ValueKind.BOOLEAN
 DATE, CHOICE = ValueKind.DATE, ValueKind.CHOICE
+VIEW_PATIENTS, VIEW_VISITS = "patients.view_patient", "patients.view_appointment"
+VIEW_TASKS = "patients.view_task"
 
 
 class Years(Func):
@@ -156,24 +158,24 @@ for name, label, privacy, expression, choices in (
 ):  # fmt: skip
     facts.add(
         Fact(
-            name=name, model=PATIENT, label=label, kind=CHOICE, privacy=privacy, expression=expression,
-            choices=choices,
+            name=name, model=PATIENT, label=label, kind=CHOICE, privacy=privacy, reads=VIEW_PATIENTS,
+            expression=expression, choices=choices,
         )
     )  # fmt: skip
 
-for name, label, kind, expression, parameters in (
+for name, label, kind, expression, parameters, reads in (
     ("patient.appointments", _("the patient's appointments in the last %(last_days)s days"), NUMBER,
-     lambda last_days: _count(_window(last_days)), (DAYS,)),
+     lambda last_days: _count(_window(last_days)), (DAYS,), VIEW_VISITS),
     ("patient.has_visit", _("the patient was here in the last %(last_days)s days"), BOOLEAN,
-     lambda last_days: Exists(_window(last_days).filter(_took_place())), (DAYS,)),
-    ("patient.next_visit_at", _("the patient's next visit"), DATE, _next_visit, ()),
-    ("patient.last_visit_at", _("the patient's last visit"), DATE, _last_visit, ()),
-    ("patient.open_tasks", _("the patient's open tasks"), NUMBER, _open_tasks, ()),
+     lambda last_days: Exists(_window(last_days).filter(_took_place())), (DAYS,), VIEW_VISITS),
+    ("patient.next_visit_at", _("the patient's next visit"), DATE, _next_visit, (), VIEW_VISITS),
+    ("patient.last_visit_at", _("the patient's last visit"), DATE, _last_visit, (), VIEW_VISITS),
+    ("patient.open_tasks", _("the patient's open tasks"), NUMBER, _open_tasks, (), VIEW_TASKS),
 ):  # fmt: skip
     facts.add(
         Fact(
-            name=name, model=PATIENT, label=label, kind=kind, privacy=Privacy.PHI, expression=expression,
-            parameters=parameters,
+            name=name, model=PATIENT, label=label, kind=kind, privacy=Privacy.PHI, reads=reads,
+            expression=expression, parameters=parameters,
         )
     )  # fmt: skip
 
@@ -190,8 +192,8 @@ for name, label, kind, expression, choices, unit in (
 ):  # fmt: skip
     facts.add(
         Fact(
-            name=name, model=APPOINTMENT, label=label, kind=kind, privacy=Privacy.PHI, expression=expression,
-            choices=choices, unit=unit,
+            name=name, model=APPOINTMENT, label=label, kind=kind, privacy=Privacy.PHI, reads=VIEW_VISITS,
+            expression=expression, choices=choices, unit=unit,
         )
     )  # fmt: skip
 

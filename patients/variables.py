@@ -83,6 +83,8 @@ class Variable:
     privacy: Privacy
     sample: str
     read: Callable[[Scene], Any]
+    #: The permission that reading the value takes, as "app.codename"; "" for what is public.
+    needs: str = ""
 
 
 def _of(thing: str, attribute: str) -> Callable[[Scene], Any]:
@@ -98,24 +100,29 @@ def _service(scene: Scene) -> str | None:
 
 
 PUBLIC, PERSONAL, PHI = Privacy.PUBLIC, Privacy.PERSONAL, Privacy.PHI
+PATIENTS, VISITS = "patients.view_patient", "patients.view_appointment"
 
 VARIABLES: Mapping[str, Variable] = {
-    "patient.first_name": Variable(_("the patient's first name"), PERSONAL, "Ada", _of("patient", "first_name")),
-    "patient.last_name": Variable(_("the patient's last name"), PERSONAL, "Abara", _of("patient", "last_name")),
-    "patient.full_name": Variable(_("the patient's full name"), PERSONAL, "Ada Abara", _of("patient", "full_name")),
-    "patient.mrn": Variable(_("the patient's record number"), PERSONAL, "7KQ2-M9TD", _of("patient", "mrn")),
+    "patient.first_name": Variable(
+        _("the patient's first name"), PERSONAL, "Ada", _of("patient", "first_name"), PATIENTS
+    ),
+    "patient.last_name": Variable(_("the patient's last name"), PERSONAL, "Abara", _of("patient", "last_name"), PATIENTS),
+    "patient.full_name": Variable(
+        _("the patient's full name"), PERSONAL, "Ada Abara", _of("patient", "full_name"), PATIENTS
+    ),
+    "patient.mrn": Variable(_("the patient's record number"), PERSONAL, "7KQ2-M9TD", _of("patient", "mrn"), PATIENTS),
     "patient.id": Variable(
         _("the patient's reference"), PUBLIC, "0190c2f0-…", lambda scene: str(scene.patient.pk) if scene.patient else None
     ),
     "practitioner.name": Variable(_("the practitioner"), PUBLIC, "Omar Okafor", _of("practitioner", "full_name")),
     "clinic.name": Variable(_("the clinic's name"), PUBLIC, "Riverside Clinic", _of("clinic", "name")),
     "clinic.phone": Variable(_("the clinic's phone"), PUBLIC, "+1 212 555 0100", _of("clinic", "phone")),
-    "appointment.service": Variable(_("the appointment's service"), PHI, "Initial Evaluation", _service),
+    "appointment.service": Variable(_("the appointment's service"), PHI, "Initial Evaluation", _service, VISITS),
     "appointment.starts_at": Variable(
-        _("when the appointment begins"), PHI, "March 10, 2026, 2 p.m.", _start("DATETIME_FORMAT")
+        _("when the appointment begins"), PHI, "March 10, 2026, 2 p.m.", _start("DATETIME_FORMAT"), VISITS
     ),
-    "appointment.date": Variable(_("the day of the appointment"), PHI, "March 10, 2026", _start("DATE_FORMAT")),
-    "appointment.time": Variable(_("the time of the appointment"), PHI, "2 p.m.", _start("TIME_FORMAT")),
+    "appointment.date": Variable(_("the day of the appointment"), PHI, "March 10, 2026", _start("DATE_FORMAT"), VISITS),
+    "appointment.time": Variable(_("the time of the appointment"), PHI, "2 p.m.", _start("TIME_FORMAT"), VISITS),
     "event.name": Variable(_("the event's name"), PUBLIC, "appointment.confirmed", lambda scene: scene.step.event.name),
     "subject.reference": Variable(
         _("the record, as CareOps writes it"), PUBLIC, "Appointment 4f2a91c0", lambda scene: str(scene.step.subject())

@@ -75,6 +75,11 @@ class WaitForm(forms.Form):
         return cleaned
 
 
+def wait_needs(given: Mapping[str, Any], subject_type: str) -> frozenset[str]:
+    """The run's page says until when it waits, which tells the date it was counted from."""
+    return frozenset({facts.get(given["field"]).needs} if given["field"] else ())
+
+
 def wait(step: Step, given: Mapping[str, Any]) -> Outcome:
     """Rest until the moment described; one that has passed already means no wait at all."""
     start: datetime = step.at
@@ -210,7 +215,7 @@ def transition_needs(given: Mapping[str, Any], subject_type: str) -> frozenset[s
 
 for _action in (
     Action(name="wait", label=_("Wait"), form=WaitForm, run=wait, says=say_wait, icon="hourglass_top",
-           needs=lambda given, subject_type: frozenset()),
+           needs=wait_needs),
     Action(name="stop", label=_("Stop here"), form=StopForm, icon="stop_circle",
            run=lambda step, given: Stop(given["reason"]), needs=lambda given, subject_type: frozenset(),
            says=lambda given: _t("stop here")),

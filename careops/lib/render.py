@@ -24,7 +24,7 @@ from liquid.builtin.expressions.primitive import RangeLiteral
 from liquid.context import RenderContext
 from liquid.exceptions import LiquidError, ResourceLimitError, UndefinedError
 from liquid.expression import Expression
-from liquid.static_analysis import TemplateAnalysis
+from liquid.static_analysis import TemplateAnalysis, Variable
 from liquid.template import BoundTemplate
 
 from .liquid_environment import LIMIT_CHARACTERS, LIMIT_ITEMS, LimitExceeded, environment
@@ -70,6 +70,13 @@ def check(template: str, declared: Collection[str]) -> None:
         errors.append(ValidationError(message, code="shadowed", params={"name": name}))
     if errors:
         raise ValidationError(errors)
+
+
+def used(template: str, declared: Collection[str]) -> frozenset[str]:
+    """The declared names that ``template`` speaks of, in a condition or a filter too."""
+    analysis = _parse(template, html=False).analysis
+    found = (_declared(variable, declared) for each in analysis.globals.values() for variable in each)
+    return frozenset(name for name in found if name)
 
 
 def render(template: str, values: Mapping[str, object], *, html: bool = False) -> str:
@@ -176,9 +183,19 @@ def _syntax_error(source: str, error: LiquidError | RecursionError) -> Validatio
 def _unknown_names(parsed: _Parsed, declared: Collection[str]) -> Iterator[ValidationError]:
     for variables in parsed.analysis.globals.values():
         for variable in variables:
-            path = [str(segment) for segment in variable.segments]
-            if not any(".".join(path[:length]) in declared for length in range(1, len(path) + 1)):
-                yield _unknown(".".join(path), declared, parsed.line(variable.span.index))
+            if _declared(variable, declared) is None:
+                yield _unknown(".".join(_path(variable)), declared, parsed.line(variable.span.index))
+
+
+def _path(variable: Variable) -> list[str]:
+    return [str(segment) for segment in variable.segments]
+
+
+def _declared(variable: Variable, declared: Collection[str]) -> str | None:
+    """The declared name that the variable is, or lies below."""
+    path = _path(variable)
+    names = (".".join(path[:length]) for length in range(1, len(path) + 1))
+    return next((name for name in names if name in declared), None)
 
 
 def _unknown_filters(parsed: _Parsed) -> Iterator[ValidationError]:

@@ -13,7 +13,13 @@ from django.utils.translation import gettext_lazy as _
 
 from careops.access.roles import role_labels
 from patients import events
-from patients.actions.fields import LineField, TemplateField, colleague_choices, optional_role_choices
+from patients.actions.fields import (
+    LineField,
+    TemplateField,
+    colleague_choices,
+    optional_role_choices,
+    told_by,
+)
 from patients.models import CareTeam, Task
 from patients.variables import REFERENCES, Scene
 from workflows.catalogue import Action, Done, Outcome, Step, StepFailed, actions
@@ -137,7 +143,7 @@ actions.add(
         form=TaskForm,
         run=create_task,
         says=say,
-        needs=lambda given, subject: frozenset({"patients.add_task"}),
+        needs=lambda given, subject: frozenset({"patients.add_task"}) | told_by(TaskForm, given),
         causes=(events.TASK_CREATED,),
         icon="task_alt",
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from django import forms
@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from careops.access.models import User
 from careops.access.roles import role_choices
-from careops.lib.render import RenderError, check, render
+from careops.lib.render import RenderError, check, render, used
 from patients.variables import VARIABLES, sample_values
 
 
@@ -50,6 +50,13 @@ class LineField(TemplateField):
         if len(text.splitlines()) > 1:
             raise ValidationError(_("This text must fit on one line."))
         return text
+
+
+def told_by(form: type[forms.Form], given: Mapping[str, Any]) -> frozenset[str]:
+    """The permissions that reading what its texts tell takes: nobody has sent to themselves what they may not see."""
+    texts = [given[name] for name, field in form.base_fields.items() if isinstance(field, TemplateField)]
+    names = frozenset().union(*(used(text, VARIABLES) for text in texts))
+    return frozenset(VARIABLES[name].needs for name in names if VARIABLES[name].needs)
 
 
 def colleague_choices() -> list[tuple[str, str]]:

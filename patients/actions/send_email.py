@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
 from patients import events
-from patients.actions.fields import LineField, TemplateField
+from patients.actions.fields import LineField, TemplateField, told_by
 from patients.actions.recipients import Addressee, RecipientForm, addressees, say_to
 from patients.models import Message
 from patients.variables import Scene
@@ -68,7 +68,9 @@ actions.add(
         form=EmailForm,
         run=send_email,
         says=say,
-        needs=lambda given, subject: frozenset({"patients.add_message", "patients.send_message"}),
+        needs=lambda given, subject: (
+            frozenset({"patients.add_message", "patients.send_message"}) | told_by(EmailForm, given)
+        ),
         causes=(
             events.MESSAGE_CREATED,
             events.MESSAGE_QUEUED,

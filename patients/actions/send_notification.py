@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
 from patients import events
-from patients.actions.fields import LineField, TemplateField
+from patients.actions.fields import LineField, TemplateField, told_by
 from patients.actions.recipients import Addressee, RecipientForm, addressees, say_to
 from patients.models import Notification
 from patients.variables import Scene
@@ -62,7 +62,9 @@ actions.add(
         form=NotificationForm,
         run=send_notification,
         says=say,
-        needs=lambda given, subject: frozenset({"patients.add_notification"}),
+        needs=lambda given, subject: (
+            frozenset({"patients.add_notification"}) | told_by(NotificationForm, given)
+        ),
         causes=(events.NOTIFICATION_CREATED,),
         icon="notifications",
     )

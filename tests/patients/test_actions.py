@@ -224,10 +224,13 @@ def test_somebody_who_does_not_sign_in_cannot_be_notified() -> None:
 @pytest.mark.parametrize(
     ("action", "parameters", "sentence", "needs"),
     [
-        (CREATE_TASK, TASK, "create the task “Call {{ patient.first_name }}” for Front desk", {"patients.add_task"}),
+        (
+            CREATE_TASK, TASK, "create the task “Call {{ patient.first_name }}” for Front desk",
+            {"patients.add_task", "patients.view_patient"},
+        ),
         (
             SEND_EMAIL, EMAIL, "send the patient the email “Your visit on {{ appointment.date }}”",
-            {"patients.add_message", "patients.send_message"},
+            {"patients.add_message", "patients.send_message", "patients.view_appointment", "patients.view_patient"},
         ),
         (
             NOTIFY, NOTICE, "notify everybody in the role “Front desk”: “{{ subject.reference }}”",

@@ -99,7 +99,8 @@ class Step(Protocol):
 class Action:
     """A kind of step that staff may choose.
 
-    ``needs`` are the permissions the automation must list, given the cleaned parameters; ``causes`` the events it may
+    ``needs`` are the permissions the automation must list, given the cleaned parameters: to do what it does, and to read
+    what it tells; ``causes`` the events it may
     bring about (for the ripple check); ``subjects`` restricts it to events about these models ("" = any); ``says``
     turns the cleaned parameters into a sentence. ``run`` returns an Outcome or raises StepFailed or TryLater.
     """

@@ -48,6 +48,9 @@ class Fact:
     ``Exists`` or subquery. No fact asks the clock, so the same expression answers for now, for the moment of an event
     and for a whole population. Write history as ``Exists`` or correlated subqueries, never as joins with aggregates.
 
+    ``reads`` names the permission that reading the answer takes, where it is not that of viewing the model's own rows:
+    a fact that looks into results is for those who may see results. Guarded facts (phi, restricted) always state it.
+
     ``label`` reads in a sentence before an operator ("the patient's age"). ``choices`` is called when a form or a
     sentence needs it. An expression that yields NULL means "no value", which is a verdict, not an error.
     """
@@ -61,6 +64,13 @@ class Fact:
     parameters: tuple[Parameter, ...] = ()
     choices: Callable[[], list[tuple[str, Any]]] | None = None
     unit: Any = ""
+    reads: str = ""
+
+    @property
+    def needs(self) -> str:
+        """The permission, as "app.codename", without which nobody may ask this or see the answer."""
+        app_label, _, model = self.model.partition(".")
+        return self.reads or f"{app_label}.view_{model.lower()}"
 
     def arguments(self, given: Mapping[str, Any]) -> dict[str, int]:
         """The parameters to call the expression with. Raises ValueError for a stray or impossible one."""
@@ -80,7 +90,10 @@ class Fact:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EventFact:
-    """A question about the event itself, answered from its row in memory: ``event.to``, ``event.actor.kind``."""
+    """A question about the event itself, answered from its row in memory: ``event.to``, ``event.actor.kind``.
+
+    Events hold references and states only, so whoever sees an event may see the answer.
+    """
 
     name: str
     label: Any

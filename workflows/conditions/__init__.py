@@ -9,7 +9,7 @@ from workflows.conditions.meanings import Column
 from workflows.conditions.operators import Operator, operators, operators_for
 from workflows.conditions.parsing import parse
 from workflows.conditions.population import NotAPopulationQuestion, audience, matching, split
-from workflows.conditions.refs import FactRef, by_model, definition, ref
+from workflows.conditions.refs import FactRef, by_model, definition, needed_to_read, ref
 from workflows.conditions.resolve import read_event, values_at, values_for
 from workflows.conditions.tree import Condition, Group, Verdict
 from workflows.conditions.words import reason, sentence
@@ -26,6 +26,7 @@ __all__ = [
     "by_model",
     "definition",
     "matching",
+    "needed_to_read",
     "operators",
     "operators_for",
     "parse",

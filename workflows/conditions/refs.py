@@ -90,6 +90,11 @@ def _argument(parameter: Parameter, given: Mapping[str, Any]) -> int:
     return value
 
 
+def needed_to_read(refs: Iterable[FactRef]) -> frozenset[str]:
+    """The permissions without which nobody may ask these. What events and steps tell holds no values of records."""
+    return frozenset(facts.get(each.name).needs for each in refs if each.name in facts)
+
+
 def by_model(refs: Iterable[FactRef]) -> dict[str, list[FactRef]]:
     """The questions about records, per model; those about the event and its steps are left out."""
     found: dict[str, list[FactRef]] = {}

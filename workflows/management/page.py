@@ -121,7 +121,7 @@ def _aliases(event: Event) -> str:
 
 
 def _facts() -> Iterator[str]:
-    heads = ("Name", "Label", "Kind", "Privacy", "Parameters")
+    heads = ("Name", "Label", "Kind", "Privacy", "Seen with", "Parameters")
     yield "### The event itself\n"
     yield _table(heads, map(_fact, event_facts))
     yield OPEN_FACTS
@@ -137,7 +137,8 @@ def _fact(fact: Fact | EventFact) -> Sequence[Any]:
         for each in fact.parameters
     )
     unit = f" ({fact.unit})" if fact.unit else ""
-    return f"`{fact.name}`", f"{fact.label}{unit}", fact.kind, fact.privacy, parameters
+    seen_with = f"`{fact.needs}`" if isinstance(fact, Fact) else "the event"
+    return f"`{fact.name}`", f"{fact.label}{unit}", fact.kind, fact.privacy, seen_with, parameters
 
 
 def _actions() -> Iterator[str]:
