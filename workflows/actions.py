@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -87,7 +87,7 @@ def wait(step: Step, given: Mapping[str, Any]) -> Outcome:
         value = step.fact(given["field"])
         if value is None:
             raise StepFailed("no_date", _t("The record has no such date to wait for."))
-        start = value
+        start = value if isinstance(value, datetime) else midnight(value, step)
     offset = given["amount"] * UNITS[given["unit"]]
     moment = start - offset if given["direction"] == "before" else start + offset
     if given["time_of_day"]:
@@ -95,10 +95,19 @@ def wait(step: Step, given: Mapping[str, Any]) -> Outcome:
     return Until(moment, {"until": moment.isoformat()})
 
 
+def zone_of(step: Step) -> ZoneInfo:
+    """Where the patient lives; UTC for an event without one."""
+    return ZoneInfo(step.person().timezone_name if step.event.patient_id else "UTC")
+
+
+def midnight(day: date, step: Step) -> datetime:
+    """The moment a day begins where the patient lives."""
+    return datetime(day.year, day.month, day.day, tzinfo=zone_of(step))
+
+
 def next_time_of_day(moment: datetime, time: Any, step: Step) -> datetime:
     """The first such time of day at or after the moment, by the wall clock where the patient lives."""
-    zone = ZoneInfo(step.person().timezone_name if step.event.patient_id else "UTC")
-    local = moment.astimezone(zone)
+    local = moment.astimezone(zone_of(step))
     then = local.replace(hour=time.hour, minute=time.minute, second=0, microsecond=0)
     return then if then >= local else (then + timedelta(days=1)).replace(hour=time.hour, minute=time.minute)
 
