@@ -214,7 +214,8 @@ def test_a_condition_is_asked_again_when_a_wait_is_over(db, travel):
 def test_a_wait_may_be_aimed_at_a_date_and_a_time_of_day(db):
     live(
         "patient.onboarded",
-        {"action": "wait", "parameters": {"amount": 1, "unit": "days", "field": "patient.birth_date", "time_of_day": "09:00"}},
+        {"action": "wait", "parameters": {
+            "amount": 1, "unit": "days", "field": "patient.birth_date", "time_of_day": "09:00"}},
         TASK,
     )  # fmt: skip
     onboard()
