@@ -59,8 +59,15 @@ PATIENT_CREATED = Event(
 )  # fmt: skip
 PATIENT_UPDATED = Event(
     name="customer.updated", says=_("A patient's details were edited."), kind=Kind.UPDATED,
+    unless=_("Not sent when only the email address or the telephone changed."),
     carries=("changed",), aliases={"careportals": ("customer.updated",), "canvas": ("PATIENT_UPDATED",)},
     **_PATIENT,
+)  # fmt: skip
+PATIENT_CONTACT_UPDATED = Event(
+    name="patient.contact_updated", says=_("A patient can be reached in another way than before."),
+    kind=Kind.UPDATED, carries=("changed",), fields=("email", "phone"),
+    unless=_("Not sent for the email address and telephone a patient is registered with."),
+    aliases={"canvas": ("PATIENT_UPDATED",), "careportals": ("customer.updated",)}, **_PATIENT,
 )  # fmt: skip
 PATIENT_ONBOARDED = Event(
     name="patient.onboarded", says=_("A registered patient was taken on by the clinic."),
@@ -233,7 +240,8 @@ events.declare(
     (
         CLINIC_CREATED, CLINIC_UPDATED, PRACTITIONER_CREATED, PRACTITIONER_UPDATED, CARE_TEAM_CREATED,
         CARE_TEAM_UPDATED, CARE_TEAM_MEMBER_ADDED, CARE_TEAM_MEMBER_REMOVED, PATIENT_CREATED,
-        PATIENT_UPDATED, PATIENT_ONBOARDED, PATIENT_DEACTIVATED, PATIENT_REACTIVATED, PATIENT_DECEASED,
+        PATIENT_UPDATED, PATIENT_CONTACT_UPDATED,
+        PATIENT_ONBOARDED, PATIENT_DEACTIVATED, PATIENT_REACTIVATED, PATIENT_DECEASED,
         PATIENT_MERGED, APPOINTMENT_BOOKED, APPOINTMENT_UPDATED, APPOINTMENT_CONFIRMED,
         APPOINTMENT_CHECKED_IN, APPOINTMENT_COMPLETED, APPOINTMENT_CANCELLED, APPOINTMENT_NO_SHOW,
         APPOINTMENT_RESTORED, APPOINTMENT_RESCHEDULED, TASK_CREATED, TASK_UPDATED, TASK_ASSIGNED,

@@ -27,9 +27,22 @@ def test_registering_is_told_once_by_every_vocabularys_name() -> None:
 
 def test_an_edit_names_the_fields_and_no_values() -> None:
     ada = PatientFactory()
-    ada.phone, ada.city = "+1 212 555 0111", "Boston"
+    ada.last_name, ada.city = "Abara-Lee", "Boston"
     ada.save()
-    assert told(ada)[-1] == ("customer.updated", {"changed": ["city", "phone"]})
+    assert told(ada)[-1] == ("customer.updated", {"changed": ["city", "last_name"]})
+
+
+def test_a_new_way_to_reach_a_patient_is_told_by_itself() -> None:
+    ada = PatientFactory(phone="+1 207 555 0100")
+    ada.phone = "+1 207 555 0199"
+    ada.save()
+    assert told(ada)[1:] == [("patient.contact_updated", {"changed": ["phone"]})]
+    ada.phone, ada.city = "", "Bangor"
+    ada.save()
+    assert told(ada)[2:] == [
+        ("patient.contact_updated", {"changed": ["phone"]}),
+        ("customer.updated", {"changed": ["city"]}),
+    ]
 
 
 def test_the_way_through_the_clinic(omar: object) -> None:
