@@ -171,6 +171,8 @@ for name, label, kind, expression, parameters, reads in (
     ("patient.next_visit_at", _("the patient's next visit"), DATE, _next_visit, (), VIEW_VISITS),
     ("patient.last_visit_at", _("the patient's last visit"), DATE, _last_visit, (), VIEW_VISITS),
     ("patient.open_tasks", _("the patient's open tasks"), NUMBER, _open_tasks, (), VIEW_TASKS),
+    ("patient.has_overdue_task", _("the patient has an overdue task"), BOOLEAN,
+     lambda: Exists(Task.objects.filter(ACTIVE, patient=OuterRef("pk"), due_at__lt=OuterRef("at"))), (), VIEW_TASKS),
 ):  # fmt: skip
     facts.add(
         Fact(

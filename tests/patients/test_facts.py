@@ -168,6 +168,15 @@ def test_open_tasks() -> None:
     assert ask(ada, "patient.open_tasks", soon - 2 * DAY) == 0
 
 
+def test_an_overdue_task() -> None:
+    ada, now = PatientFactory(), datetime.now(UTC)
+    assert ask(ada, "patient.has_overdue_task", now) is False
+    TaskFactory(patient=ada, due_at=now - DAY, state="completed")
+    TaskFactory(patient=ada, due_at=now + DAY)
+    assert ask(ada, "patient.has_overdue_task", now) is False
+    assert ask(ada, "patient.has_overdue_task", now + 2 * DAY) is True
+
+
 # ── Appointments and tasks ────────────────────────────────────────────────────────────────────────────────
 def test_facts_of_an_appointment() -> None:
     visit = AppointmentFactory(service="Initial Evaluation")
