@@ -25,6 +25,7 @@ TABLE = [
     ("not_equals", "name", "Ada", ["ada", "Bob"], ["Ada", ""]),
     ("not_equals", "plan", "gold", ["silver", "platinum"], ["gold"]),
     ("not_equals", "seen", "2026-03-10", ["2026-03-11T00:00:00Z"], ["2026-03-10T12:00:00Z"]),
+    ("is_text", "name", "ADA", ["Ada", "ada"], ["Ada B", "Bada", ""]),
     ("at_least", "age", 65, [65, 66], [64]),
     ("at_least", "age", 64.5, [65], [64]),
     ("more_than", "age", 64.5, [65], [64]),

@@ -169,6 +169,13 @@ for _entry in (
         **meanings.matches("", ""),
     ),
     Operator(
+        name="is_text",
+        words=_("reads"),
+        says=_("%(fact)s reads %(needed)s, in capitals or not"),
+        kinds=frozenset({TEXT}),
+        **meanings.matches(r"\A", r"\Z"),
+    ),
+    Operator(
         name="starts_with",
         words=_("starts with"),
         says=_("%(fact)s starts with %(needed)s"),
