@@ -61,7 +61,7 @@ class WebhookChannel:
         """A receiver that says it is gone for good is not asked again."""
         if sent.status != GONE or delivery.endpoint is None:
             return
-        endpoint = Endpoint.objects.get(pk=delivery.endpoint_id)
+        endpoint = Endpoint.objects.get(pk=delivery.endpoint.pk)
         if endpoint.state != Endpoint.State.DISABLED:
             endpoint.perform("disable", by=Actor.system())
             ops_alert(

@@ -85,6 +85,6 @@ def _number(ids: Sequence[int]) -> Sequence[int]:
         cursor.execute(
             "UPDATE workflows_eventrecord AS row SET position = new.position "
             "FROM unnest(%s::bigint[], %s::bigint[]) AS new(id, position) WHERE row.id = new.id",
-            [ids, positions],
+            [list(ids), positions],
         )
     return positions
