@@ -34,7 +34,9 @@ actions.add(
         label=_("Assign a care team"),
         form=CareTeamForm,
         run=assign_care_team,
-        says=lambda given: _t("give the patient the care team “%(team)s”") % {"team": given["care_team"].name},
+        says=lambda given: (
+            _t("give the patient the care team “%(team)s”") % {"team": given["care_team"].name}
+        ),
         needs=lambda given, subject: frozenset({"patients.change_patient"}),
         causes=(events.PATIENT_UPDATED,),
         needs_patient=True,

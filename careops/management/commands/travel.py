@@ -22,4 +22,6 @@ class Command(BaseCommand):
             raise CommandError("Only the demo may travel in time: a clinic's clock is never moved.")
         clock.follow_demo()
         shift = travel(options["leap"])
-        self.stdout.write(f"The demo's clock is {shift} ahead of the real time: {clock.now():%Y-%m-%d %H:%M} UTC.")
+        self.stdout.write(
+            f"The demo's clock is {shift} ahead of the real time: {clock.now():%Y-%m-%d %H:%M} UTC."
+        )
