@@ -10,6 +10,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.template.response import TemplateResponse
+from django.utils.translation import gettext as _
 
 from careops.surfaces.records import RecordAdmin
 
@@ -68,4 +69,6 @@ class ReadOnlyAdmin(RecordAdmin):
         for name in names:
             field, _attribute, value = lookup_field(name, record, self)
             shown = display_for_field(value, field, "–") if field is not None else value
-            yield label_for_field(name, self.model, self), "–" if shown in (None, "") else shown
+            if isinstance(shown, bool):
+                shown = _("yes") if shown else _("no")
+            yield str(label_for_field(name, self.model, self)), "–" if shown in (None, "") else shown

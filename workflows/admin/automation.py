@@ -65,6 +65,9 @@ class AutomationAdmin(AutomationPages, MachineAdmin):
         (_("When"), {"fields": ("trigger", "conditions")}),
     )
 
+    class Media:
+        css = {"all": ["careops/builder.css"]}
+
     # ── The list ─────────────────────────────────────────────────────────────────────────────────────────
     def scope(self, request: HttpRequest) -> QuerySet[Any]:
         """With its recent runs counted where the list shows them."""

@@ -58,11 +58,19 @@ def _foreign_names() -> set[tuple[str, str]]:
 def _trigger(name: str, meant: list[Event], vocabulary: str) -> dict[str, Any]:
     return {
         "name": name,
-        "says": " / ".join(str(event.says) for event in meant),
+        "says": _says(meant),
         "noun": noun(meant[0].subject),
         "vocabulary": vocabulary,
         "models": answering(meant),
     }
+
+
+def _says(meant: list[Event]) -> str:
+    if len(meant) == 1:
+        return str(meant[0].says)
+    names = ", ".join(event.name for event in meant[:3])
+    pattern = _("Any of %(number)s events: %(names)s …") if len(meant) > 3 else _("Any of: %(names)s")
+    return pattern % {"number": len(meant), "names": names}
 
 
 def answering(meant: list[Event]) -> list[str]:

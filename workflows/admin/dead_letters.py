@@ -20,8 +20,8 @@ from django.views.decorators.http import require_http_methods
 from careops.access.actor import Actor
 from careops.access.audit import audit
 from careops.access.models import AuditEntry
-from careops.surfaces.links import link_to
 from careops.surfaces.timeline import Link
+from workflows.admin.links import page_of
 from workflows.admin.operations import MOST, OPERATIONS, Button, buttons, operate_many, rows_in_scope
 from workflows.admin.story import label_of
 from workflows.models import Delivery, InboundMessage, QueueState, StepRun
@@ -96,8 +96,8 @@ def _step(request: HttpRequest, row: StepRun) -> Letter:
     return _letter(
         request, row, ["retry_step", "skip_step"] if run.version_id else ["retry_step"],
         title=f"{whose}: {label_of(row.action)}",
-        page=link_to("workflows.Run", run.pk, str(run)).for_reader(request.user),
-        about=link_to(run.subject_type, run.subject_id).for_reader(request.user),
+        page=page_of(request, "workflows.Run", run.pk, str(run)),
+        about=page_of(request, run.subject_type, run.subject_id),
     )  # fmt: skip
 
 
@@ -106,15 +106,15 @@ def _delivery(request: HttpRequest, row: Delivery) -> Letter:
     return _letter(
         request, row, ["send_again", "was_sent", "was_not_sent"] if held else ["send_again"],
         title=row.endpoint.name if row.endpoint else row.channel,
-        page=link_to("workflows.Delivery", row.pk, str(row)).for_reader(request.user),
-        about=link_to(row.subject_type, row.subject_id).for_reader(request.user),
+        page=page_of(request, "workflows.Delivery", row.pk, str(row)),
+        about=page_of(request, row.subject_type, row.subject_id),
     )  # fmt: skip
 
 
 def _message(request: HttpRequest, row: InboundMessage) -> Letter:
     return _letter(
         request, row, ["read_again"], title=row.source,
-        page=link_to("workflows.InboundMessage", row.pk, str(row)).for_reader(request.user), about=None,
+        page=page_of(request, "workflows.InboundMessage", row.pk, str(row)), about=None,
     )  # fmt: skip
 
 

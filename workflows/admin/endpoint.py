@@ -24,8 +24,8 @@ from careops.access.models import AuditEntry
 from careops.lib.outbound import OutboundRefused, check_header, check_url
 from careops.lib.signing import new_secret
 from careops.surfaces.admin import MachineAdmin
-from careops.surfaces.links import link_to
 from workflows.admin.catalogue import noun
+from workflows.admin.links import page_of
 from workflows.admin.run import badge
 from workflows.admin.samples import sample_event
 from workflows.admin.timeline import TONES
@@ -78,7 +78,7 @@ class EndpointForm(forms.ModelForm):
             try:
                 check_url(url)
             except OutboundRefused as refusal:
-                raise ValidationError(refusal.message, code=refusal.reason_code) from None
+                raise ValidationError(str(refusal.message), code=refusal.reason_code) from None
         return url
 
     def clean(self) -> dict[str, Any]:
@@ -100,7 +100,7 @@ class EndpointForm(forms.ModelForm):
             check_header(name, value.reveal() if hasattr(value, "reveal") else value)
         except OutboundRefused as refusal:
             at = "header_value" if refusal.reason_code == "header_value" else "header_name"
-            self.add_error(at, refusal.message)
+            self.add_error(at, str(refusal.message))
 
     def _check_subscriptions(self, cleaned: dict[str, Any]) -> None:
         """An event is told by a name of the endpoint's own vocabulary, or never."""
@@ -183,7 +183,7 @@ class EndpointAdmin(MachineAdmin):
 
     def rotate_view(self, request: HttpRequest, object_id: Any) -> HttpResponse:
         """GET asks, POST makes a new secret and shows it once. Whoever does it proves again that it is them."""
-        endpoint = self.record_or_404(request, str(object_id))
+        endpoint: Any = self.record_or_404(request, str(object_id))
         if not self.has_change_permission(request, endpoint):
             raise PermissionDenied
         if step_up.is_due(request):
@@ -207,7 +207,7 @@ class EndpointAdmin(MachineAdmin):
     # ── A test event ─────────────────────────────────────────────────────────────────────────────────────
     def test_view(self, request: HttpRequest, object_id: Any) -> HttpResponse:
         """Queue an invented event of the first kind it is told of, through the very channel real ones take."""
-        endpoint = self.record_or_404(request, str(object_id))
+        endpoint: Any = self.record_or_404(request, str(object_id))
         if not may_test(request):
             raise PermissionDenied
         delivery = queue_test(endpoint)
@@ -241,5 +241,5 @@ def queue_test(endpoint: Endpoint) -> Delivery:
 
 def latest(request: HttpRequest, endpoint: Endpoint) -> Any:
     for row in endpoint.deliveries.select_related("event").order_by("-id")[:SHOWN]:
-        link = link_to("workflows.Delivery", row.pk, str(row)).for_reader(request.user)
+        link = page_of(request, "workflows.Delivery", row.pk, str(row))
         yield link, row, badge(row.get_state_display(), TONES.get(row.state, "info"))

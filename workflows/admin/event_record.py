@@ -16,8 +16,9 @@ from careops.access.actor import ActorKind
 from careops.surfaces.links import link_to
 from careops.surfaces.readonly import ReadOnlyAdmin
 from workflows.admin import timeline
+from workflows.admin.links import for_reader, page_of, patient_page
 from workflows.admin.nonmatch import names_of
-from workflows.admin.run import COLORS, badge, linked, patient_link
+from workflows.admin.run import COLORS, badge, linked
 from workflows.admin.timeline import TONES
 from workflows.admin.traces import why_not
 from workflows.catalogue import events
@@ -75,12 +76,12 @@ class EventRecordAdmin(ReadOnlyAdmin):
         return {
             "says": timeline._says(record),
             "who": timeline._who(record, names),
-            "subject": link_to(record.subject_type, record.subject_id).for_reader(reader),
-            "patient": patient_link(record.patient_id, reader),
-            "because": [link.for_reader(reader) for link in timeline._because(cause, names)] if cause else [],
+            "subject": page_of(request, record.subject_type, record.subject_id),
+            "patient": patient_page(request, record.patient_id),
+            "because": for_reader(request, timeline._because(cause, names)) if cause else [],
             "data": json.dumps(record.data, indent=2, ensure_ascii=False),
             "runs": [
-                (link_to("workflows.Run", run.pk, timeline._run_title(run)).for_reader(reader),
+                (page_of(request, "workflows.Run", run.pk, timeline._run_title(run)),
                  badge(run.get_state_display(), COLORS[run.state]))
                 for run in runs
             ],
@@ -89,7 +90,7 @@ class EventRecordAdmin(ReadOnlyAdmin):
                 for one in (non_match.verdicts if non_match else [])
             ],
             "deliveries": [
-                (link_to("workflows.Delivery", row.pk, f"{row.endpoint or row.channel} · {row}").for_reader(reader),
+                (page_of(request, "workflows.Delivery", row.pk, f"{row.endpoint or row.channel} · {row}"),
                  badge(row.get_state_display(), TONES.get(row.state, "info")))
                 for row in record.deliveries.select_related("endpoint").order_by("id")[:50]
             ],

@@ -21,8 +21,8 @@ from unfold.decorators import display
 from careops.access.actor import Actor
 from careops.access.audit import audit
 from careops.access.models import AuditEntry
-from careops.surfaces.links import link_to
 from careops.surfaces.readonly import ReadOnlyAdmin
+from workflows.admin.links import page_of
 from workflows.admin.operations import buttons
 from workflows.admin.run import badge
 from workflows.catalogue import inbound_sources
@@ -30,7 +30,7 @@ from workflows.engine.operate import NotPossible, match_message
 from workflows.models import InboundMessage, QueueState
 
 Verdict = InboundMessage.Verdict
-COLORS = {
+COLORS: dict[str, str] = {
     Verdict.PENDING: "info", Verdict.APPLIED: "success", Verdict.UNMATCHED: "warning", Verdict.MALFORMED: "danger",
     Verdict.DISMISSED: "",
 }  # fmt: skip
@@ -67,7 +67,7 @@ class InboundMessageAdmin(ReadOnlyAdmin):
             "verdict": self.verdict_label(record),
             "operations": buttons(request, record, *names),
             "candidates": [
-                (row, link_to(row._meta.label, row.pk, str(row)).for_reader(request.user))
+                (row, page_of(request, row._meta.label, row.pk, str(row)))
                 for row in self._candidates(request, record)
             ],
             "may_match": request.user.has_perm("workflows.resolve_inboundmessage"),
@@ -103,7 +103,7 @@ class InboundMessageAdmin(ReadOnlyAdmin):
         """The message as it came. It may hold findings, so every look is written down."""
         if not request.user.has_perm("workflows.view_inboundmessage"):
             raise PermissionDenied
-        message = self.record_or_404(request, str(object_id))
+        message: Any = self.record_or_404(request, str(object_id))
         audit(
             AuditEntry.Act.VIEW,
             Actor.of(request.user),
@@ -124,7 +124,7 @@ class InboundMessageAdmin(ReadOnlyAdmin):
 
     def match_view(self, request: HttpRequest, object_id: Any) -> HttpResponse:
         """The chosen record is what the message, and its siblings, are about."""
-        message = self.record_or_404(request, str(object_id))
+        message: Any = self.record_or_404(request, str(object_id))
         offered = {str(row.pk): row for row in self._candidates(request, message)}
         chosen = offered.get(request.POST.get("record", ""))
         reason = request.POST.get("reason", "").strip()

@@ -16,7 +16,8 @@ from unfold.decorators import display
 
 from careops.surfaces.links import link_to
 from careops.surfaces.readonly import ReadOnlyAdmin
-from workflows.admin.run import linked, patient_link
+from workflows.admin.links import page_of, patient_page
+from workflows.admin.run import linked
 from workflows.admin.traces import lines, why_not
 from workflows.models import Automation, NonMatch
 
@@ -73,6 +74,9 @@ class NonMatchAdmin(ReadOnlyAdmin):
     list_filter = (AutomationFilter, PatientFilter)
     list_select_related = ("event",)
 
+    class Media:
+        css = {"all": ["careops/builder.css"]}
+
     def scope(self, request: HttpRequest) -> QuerySet[Any]:
         return NonMatch.objects.select_related("event")
 
@@ -115,11 +119,11 @@ class NonMatchAdmin(ReadOnlyAdmin):
     def story(self, request: HttpRequest, record: NonMatch) -> dict[str, Any]:
         reader, names = request.user, names_of([record])
         return {
-            "event": link_to("workflows.EventRecord", record.event_id, record.event.name).for_reader(reader),
-            "subject": link_to(record.event.subject_type, record.event.subject_id).for_reader(reader),
-            "patient": patient_link(record.event.patient_id, reader),
+            "event": page_of(request, "workflows.EventRecord", record.event_id, record.event.name),
+            "subject": page_of(request, record.event.subject_type, record.event.subject_id),
+            "patient": patient_page(request, record.event.patient_id),
             "verdicts": [
-                (link_to("workflows.Automation", one["automation"], names.get(one["automation"], "–")).for_reader(reader),
+                (page_of(request, "workflows.Automation", one["automation"], names.get(one["automation"], "–")),
                  one["version"], why_not(one, reader), list(lines(one, reader)))
                 for one in record.verdicts
             ],

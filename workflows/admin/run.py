@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.conf import settings
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import OuterRef, QuerySet, Subquery
@@ -17,10 +16,10 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import RangeDateFilter
 from unfold.decorators import display
 
-from careops.surfaces.links import link_to
 from careops.surfaces.readonly import ReadOnlyAdmin
 from workflows.admin import timeline
 from workflows.admin.dead_letters import dead_letters_view
+from workflows.admin.links import for_reader, page_of, patient_page
 from workflows.admin.operations import buttons, operate_view
 from workflows.admin.queue_health import queue_health_view
 from workflows.admin.story import caused, told
@@ -73,20 +72,20 @@ class RunAdmin(ReadOnlyAdmin):
             "state": badge(record.get_state_display(), COLORS[record.state]),
             "what": timeline._run_title(record),
             "automation": record.automation
-            and link_to("workflows.Automation", record.automation_id, record.automation.name).for_reader(reader),
+            and page_of(request, "workflows.Automation", record.automation.pk, record.automation.name),
             "version": record.version
-            and link_to("workflows.AutomationVersion", record.version_id, str(record.version)).for_reader(reader),
-            "event": link_to("workflows.EventRecord", event.pk, event.name).for_reader(reader),
+            and page_of(request, "workflows.AutomationVersion", record.version.pk, str(record.version)),
+            "event": page_of(request, "workflows.EventRecord", event.pk, event.name),
             "event_says": timeline._says(event),
             "who": timeline._who(event, names),
-            "subject": link_to(record.subject_type, record.subject_id).for_reader(reader),
-            "patient": patient_link(record.patient_id, reader),
-            "because": [link.for_reader(reader) for link in because],
+            "subject": page_of(request, record.subject_type, record.subject_id),
+            "patient": patient_page(request, record.patient_id),
+            "because": for_reader(request, because),
             "lines": list(lines(record.trace, reader)),
             "steps": told(request, record),
             "caused": [
-                (link_to("workflows.EventRecord", each.pk, each.name).for_reader(reader),
-                 link_to(each.subject_type, each.subject_id).for_reader(reader))
+                (page_of(request, "workflows.EventRecord", each.pk, each.name),
+                 page_of(request, each.subject_type, each.subject_id))
                 for each in caused(record)
             ],
             "run_buttons": buttons(request, record, "cancel_run") if record.state == Run.State.RUNNING else [],
@@ -106,7 +105,7 @@ class StepRunAdmin(ReadOnlyAdmin):
         return False
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        return HttpResponseRedirect(reverse("admin:workflows_dead_letters"))
+        return dead_letters_view(request)
 
     def changeform_view(
         self, request: HttpRequest, object_id: Any = None, *args: Any, **kwargs: Any
@@ -124,10 +123,6 @@ class StepRunAdmin(ReadOnlyAdmin):
             path("operate/<str:name>/<str:pk>/", view(operate_view), name="workflows_operate"),
             *super().get_urls(),
         ]
-
-
-def patient_link(patient_id: Any, reader: Any) -> Any:
-    return link_to(settings.PERSON_MODEL, patient_id).for_reader(reader) if patient_id else None
 
 
 def linked(link: Any) -> Any:

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 
 from careops.surfaces.links import link_to
 from careops.surfaces.timeline import Link
+from workflows.admin.links import for_reader, page_of
 from workflows.admin.operations import Button, buttons
 from workflows.admin.timeline import TONES
 from workflows.admin.traces import Line, lines
@@ -64,7 +65,7 @@ def _step(request: HttpRequest, run: Run, row: StepRun) -> StepStory:
         verdicts=list(lines(row.trace, request.user)),
         given=list(given(row)),
         result=list(brought(row.result)),
-        made=[link.for_reader(request.user) for link in made(row.result)],
+        made=for_reader(request, made(row.result)),
         deliveries=[_delivery(request, delivery) for delivery in row.deliveries.all()],
         buttons=buttons(request, row, *_possible(run, row)),
     )
@@ -80,7 +81,7 @@ def _possible(run: Run, row: StepRun) -> list[str]:
 
 
 def _delivery(request: HttpRequest, delivery: Delivery) -> tuple[Link, str, str]:
-    link = link_to("workflows.Delivery", delivery.pk, str(delivery)).for_reader(request.user)
+    link = page_of(request, "workflows.Delivery", delivery.pk, str(delivery))
     return link, delivery.get_state_display(), TONES.get(delivery.state, "info")
 
 

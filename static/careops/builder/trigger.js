@@ -23,7 +23,9 @@
   function matching(words) {
     const parts = words.toLowerCase().split(/\s+/).filter(Boolean);
     const haystack = (each) => `${each.name} ${each.says} ${each.noun} ${each.vocabulary}`.toLowerCase();
-    return data.triggers.filter((each) => parts.every((part) => haystack(each).includes(part)));
+    const found = data.triggers.filter((each) => parts.every((part) => haystack(each).includes(part)));
+    const isNamed = (each) => parts.every((part) => `${each.name} ${each.noun}`.toLowerCase().includes(part));
+    return [...found.filter(isNamed), ...found.filter((each) => !isNamed(each))];
   }
 
   function draw() {
