@@ -134,7 +134,9 @@ MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = not (DEBUG or DEMO)
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_TLS_PROXY", default=False) else None
+SECURE_PROXY_SSL_HEADER = (
+    ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_TLS_PROXY", default=False) else None
+)
 SECURE_HSTS_SECONDS = 0 if (DEBUG or DEMO) else 31_536_000
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not (DEBUG or DEMO)
 # Probes speak plain HTTP to the process itself.
@@ -205,7 +207,8 @@ INBOUND_SECRETS = {"junction": env.list("CAREOPS_JUNCTION_SECRETS", default=[])}
 # django-q2 only carries "drain now"; our own tables own durability, so its queue may be lost at any moment.
 Q_CLUSTER = {
     "name": "careops",
-    "cluster_name": env.str("CAREOPS_WORKER_GROUP", default="careops"),  # each worker group has a queue of its own
+    # Each worker group has a queue of its own.
+    "cluster_name": env.str("CAREOPS_WORKER_GROUP", default="careops"),
     "orm": "default",
     "workers": ENGINE["WORKERS"],
     "bulk": 1,

@@ -29,7 +29,9 @@ LEAPS: dict[str, tuple[Any, timedelta | None]] = {
 
 
 class LeapForm(forms.Form):
-    leap = forms.ChoiceField(label=_("Travel in time"), choices=[(key, label) for key, (label, _by) in LEAPS.items()])
+    leap = forms.ChoiceField(
+        label=_("Travel in time"), choices=[(key, label) for key, (label, _by) in LEAPS.items()]
+    )
 
 
 def travel(leap: str) -> timedelta:
