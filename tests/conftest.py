@@ -75,7 +75,9 @@ def ops(olga: User) -> User:
 
 @pytest.fixture
 def root(db: None) -> User:
-    return User.objects.create_superuser("root@clinic.example", PASSWORD, first_name="Root", last_name="Admin")
+    return User.objects.create_superuser(
+        "root@clinic.example", PASSWORD, first_name="Root", last_name="Admin"
+    )
 
 
 @pytest.fixture
