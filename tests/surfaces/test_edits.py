@@ -24,7 +24,7 @@ def test_an_edit_writes_what_the_person_changed_and_says_who(at_desk, nia, ada):
     assert client.post(page(ada), form).status_code == 302
 
     assert Patient.objects.get(pk=ada.pk).phone == "+1 212 555 0123"
-    told = events_of(ada, "customer.updated").get()
+    told = events_of(ada, "patient.contact_updated").get()
     assert told.data == {"changed": ["phone"]}
     assert (told.actor_kind, told.actor_id) == ("staff", str(nia.pk))
 
@@ -76,7 +76,7 @@ def test_both_writing_the_same_is_no_conflict(at_desk, nia, omar, ada):
     first.post(page(ada), filled_in(first.get(page(ada)), phone="+1 212 555 0001"))
 
     assert second.post(page(ada), stale).status_code == 302
-    assert events_of(ada, "customer.updated").count() == 1
+    assert events_of(ada, "patient.contact_updated").count() == 1
 
 
 def test_an_edit_and_a_transition_meanwhile_are_both_kept(at_desk, nia, ada):

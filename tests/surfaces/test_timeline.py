@@ -66,7 +66,7 @@ def test_why_was_this_created(root, nia, ada, greeting):
     """From the task to the run, the event and the person behind it."""
     with acting(Actor.of(nia)):
         patient = Patient.objects.get(pk=ada.pk)
-        patient.phone = "+1 212 555 0000"
+        patient.city = "Bangor"
         patient.save()
     event = EventRecord.objects.filter(name="customer.updated").get()
     run = run_of(greeting, event)
