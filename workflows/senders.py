@@ -49,10 +49,10 @@ class Sender:
 
     def work(self, lane: str) -> int:
         """Settle what has been answered and send what is due. Returns how many deliveries moved."""
-        moved = self.settle_answered(GLANCE if len(self.under_way) >= SIDE_BY_SIDE else 0)
+        moved = self.settle_answered(0)
         room = min(SIDE_BY_SIDE - len(self.under_way), PER_ENDPOINT)
         if room <= 0:
-            return moved or len(self.under_way)  # busy is not idle: nobody may lie down now
+            return moved
         rows = self._claim(lane, room, f"NOT {at_most_once()} AND {self._receiving()}")
         if not any(channels.get(row.channel).at_most_once for row in self.under_way.values()):
             # One at a time: if this process is killed, one message at the most is left that nobody can tell of.
@@ -93,6 +93,13 @@ class Sender:
             row = self.under_way.pop(future)
             settle(row, _outcome(row, future))
         return len(answered)
+
+    def linger(self) -> int:
+        """With nothing new to send, wait a moment for an answer. Returns how many are out: busy is not idle."""
+        out = len(self.under_way)
+        if out:
+            self.settle_answered(GLANCE)
+        return out
 
     def finish(self) -> None:
         """Wait for everything under way: each has a deadline of its own."""

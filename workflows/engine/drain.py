@@ -111,7 +111,7 @@ class _Rounds:
             else:
                 worked += inbound.work(lane, self.worker)
                 worked += steps.work(lane, self.worker)
-        return worked
+        return worked or self.sender.linger()
 
     def _give_sign(self) -> bool:
         """Say once in a while that this drain is alive; False once its row is gone, which sends it home."""
