@@ -1,0 +1,80 @@
+"""Turns, the only thing django-q2 carries: never too many of them, and none takes more than it can do."""
+
+from __future__ import annotations
+
+import pytest
+from django.conf import settings
+from django.db import connection
+from django_q.models import OrmQ
+
+from careops.access.actor import Actor
+from tests.factories.patients import PatientFactory
+from tests.workflows.support import STOP, live
+from workflows import tasks
+from workflows.engine import drain as engine
+from workflows.engine import limits
+from workflows.engine.dispatch import dispatch
+from workflows.engine.steps import _Pace
+from workflows.models import Drainer, StepRun
+from workflows.models.lease import claim
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_turn_asks_for_the_next_one(monkeypatch):
+    monkeypatch.setitem(settings.ENGINE, "DRAIN_SECONDS", 0)
+    tasks.drain("bulk")
+    assert [turn.func() for turn in OrmQ.objects.all()] == ["workflows.tasks.drain"]
+
+
+def test_a_turn_too_many_ends_at_once_and_asks_for_none(monkeypatch):
+    monkeypatch.setitem(settings.ENGINE, "DRAIN_SECONDS", 0)
+    group = settings.Q_CLUSTER["cluster_name"]
+    Drainer.objects.create(name=f"host:{group}:1:bulk", lane="bulk")
+    assert tasks.drain("bulk") == 0
+    assert not OrmQ.objects.exists()
+    tasks.drain("send")
+    assert OrmQ.objects.count() == 1
+
+
+def test_a_drain_whose_row_is_gone_goes_home(monkeypatch):
+    monkeypatch.setattr(engine, "SIGN_SECONDS", 0)
+    monkeypatch.setattr(engine, "_rest", lambda *_: Drainer.objects.all().delete())
+    assert engine.drain("bulk", seconds=600) == 0
+
+
+def test_a_step_is_not_dead_until_its_run_has_ended_too(monkeypatch):
+    live("patient.onboarded", STOP)
+    PatientFactory().perform("onboard", by=Actor.system())
+    while dispatch():
+        pass
+    StepRun.objects.update(alone=True, crashes=2)
+    [row] = claim(StepRun, "default", 1, worker="doomed")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE workflows_steprun SET lease_until = statement_timestamp() - interval '1 second'"
+        )
+
+    def vanish(row: StepRun) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(engine, "after_death", vanish)
+        with pytest.raises(KeyboardInterrupt):
+            engine.drain("bulk", until_empty=True)
+    row.refresh_from_db()
+    assert row.state == "running"
+    engine.drain("bulk", until_empty=True)
+    row.refresh_from_db()
+    assert (row.state, row.error_code, row.run.state) == ("failed", "crashed", "failed")
+
+
+def test_no_more_is_claimed_than_lately_fitted_the_time():
+    pace = _Pace()
+    pace.learn(claimed=200, left=190)
+    assert pace.limit == 10
+    pace.learn(claimed=10, left=10)
+    assert pace.limit == 2
+    for _batch in range(10):
+        pace.learn(claimed=pace.limit, left=0)
+    assert pace.limit == limits.BATCH
