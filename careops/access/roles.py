@@ -51,7 +51,7 @@ EVERYBODY = (
 FRONT_DESK = EVERYBODY | crud("add change", "patients.patient") | crud("view add change", *VISITS) | {
     "patients.onboard_patient", "patients.confirm_appointment", "patients.cancel_appointment",
     "patients.check_in_appointment", "patients.mark_no_show_appointment", "patients.restore_appointment",
-    "patients.reschedule_appointment", "patients.book_appointment",
+    "patients.reschedule_appointment",
     "patients.send_message",
 } | crud("view", "orders.order") | crud("view add change", "patients.message")  # fmt: skip
 
@@ -82,7 +82,7 @@ OPS_ADMIN = EVERYBODY | crud(
     "orders.charge_order", "orders.fulfil_order", "orders.ship_order", "orders.cancel_order",
     "orders.override_order", "orders.prescribe_order", "orders.requirements_order",
     "patients.add_task", "patients.send_message", "patients.add_notification",
-    "patients.book_appointment", "patients.confirm_appointment", "patients.cancel_appointment",
+    "patients.confirm_appointment", "patients.cancel_appointment",
     "patients.check_in_appointment", "patients.mark_no_show_appointment", "patients.complete_appointment",
     "patients.restore_appointment", "patients.reschedule_appointment",
     "patients.onboard_patient", "patients.deactivate_patient", "patients.merge_patient",

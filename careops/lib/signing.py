@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import hmac
 import re
 import secrets as random
@@ -52,11 +51,6 @@ def sign(secrets: str | Sequence[str], message_id: str, timestamp: int, body: by
         "webhook-timestamp": str(timestamp),
         "webhook-signature": " ".join(signatures),
     }
-
-
-def hex_hmac(secret: str, body: bytes) -> str:
-    """HMAC-SHA256 of ``body`` under the secret's own characters, in lower-case hexadecimal."""
-    return hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
 
 
 def verify(

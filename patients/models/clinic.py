@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, time
+from datetime import date, time
 from email.utils import formataddr
 from itertools import pairwise
 from typing import Any, ClassVar
-from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -92,13 +91,3 @@ class Clinic(Record):
     def sender(self) -> str:
         """The From line of what this clinic writes."""
         return formataddr((self.sender_name or self.name, self.sender_email or settings.DEFAULT_FROM_EMAIL))
-
-    def is_open(self, at: datetime) -> bool:
-        """Whether somebody is there at that moment."""
-        local = at.astimezone(ZoneInfo(self.timezone))
-        if local.date().isoformat() in self.holidays:
-            return False
-        spans = self.opening_hours.get(WEEKDAYS[local.weekday()], [])
-        return any(
-            time.fromisoformat(opens) <= local.time() < time.fromisoformat(closes) for opens, closes in spans
-        )

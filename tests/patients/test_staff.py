@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import pytest
 from django.core.exceptions import ValidationError
 
@@ -20,23 +18,6 @@ from tests.patients.helpers import told
 from workflows.models import EventRecord
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.mark.parametrize(
-    ("moment", "is_open"),
-    [
-        ("2026-03-10T12:59", False),  # 08:59 in New York, a Tuesday
-        ("2026-03-10T13:00", True),
-        ("2026-03-10T20:59", True),
-        ("2026-03-10T21:00", False),
-        ("2026-03-14T15:00", False),  # a Saturday
-        ("2026-12-25T15:00", False),  # a holiday
-        ("2026-12-28T13:30", False),  # 08:30: winter time has come
-    ],
-)
-def test_opening_hours_follow_the_clinics_clock(moment: str, is_open: bool) -> None:
-    clinic = ClinicFactory(holidays=["2026-12-25"])
-    assert clinic.is_open(datetime.fromisoformat(moment).replace(tzinfo=UTC)) is is_open
 
 
 @pytest.mark.parametrize(
