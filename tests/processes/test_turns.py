@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future, ThreadPoolExecutor
+
 import pytest
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 from django_q.models import OrmQ
 
 from careops.access.actor import Actor
@@ -15,8 +17,8 @@ from workflows.engine import drain as engine
 from workflows.engine import limits
 from workflows.engine.dispatch import dispatch
 from workflows.engine.steps import _Pace
-from workflows.models import Drainer, StepRun
-from workflows.models.lease import claim
+from workflows.models import Delivery, Drainer, StepRun
+from workflows.models.lease import claim, hold, reap, release
 
 pytestmark = pytest.mark.django_db
 
@@ -50,10 +52,7 @@ def test_a_step_is_not_dead_until_its_run_has_ended_too(monkeypatch):
         pass
     StepRun.objects.update(alone=True, crashes=2)
     [row] = claim(StepRun, "default", 1, worker="doomed")
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE workflows_steprun SET lease_until = statement_timestamp() - interval '1 second'"
-        )
+    expire_leases()
 
     def vanish(row: StepRun) -> None:
         raise KeyboardInterrupt
@@ -67,6 +66,36 @@ def test_a_step_is_not_dead_until_its_run_has_ended_too(monkeypatch):
     engine.drain("bulk", until_empty=True)
     row.refresh_from_db()
     assert (row.state, row.error_code, row.run.state) == ("failed", "crashed", "failed")
+
+
+def expire_leases() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE workflows_steprun SET lease_until = statement_timestamp() - interval '1 second'"
+        )
+
+
+def test_who_lost_a_row_cannot_hold_or_release_it_while_another_works_on_it():
+    live("patient.onboarded", STOP)
+    PatientFactory().perform("onboard", by=Actor.system())
+    while dispatch():
+        pass
+    lost = claim(StepRun, "default", 1, worker="slow")
+    expire_leases()
+    reap(StepRun)
+    taken = claim(StepRun, "default", 1, worker="quick")
+    with transaction.atomic():
+        assert hold(StepRun, lost) == []
+        assert hold(StepRun, taken) == taken
+    release(StepRun, lost)
+    assert StepRun.objects.get(pk=taken[0].pk).state == "running"
+
+
+def test_while_an_answer_is_out_a_drain_does_not_lie_down():
+    with ThreadPoolExecutor(1) as pool:
+        rounds = engine._Rounds("send", engine.LANES["send"], "me", pool, ends=0)
+        rounds.sender.under_way[Future()] = Delivery(channel="webhook")
+        assert rounds.run() == 1
 
 
 def test_no_more_is_claimed_than_lately_fitted_the_time():
