@@ -57,6 +57,17 @@ PATIENT_CREATED = Event(
     name="customer.created", says=_("Staff registered a patient."), kind=Kind.CREATED, carries=("to",),
     aliases={"careportals": ("customer.created",), "canvas": ("PATIENT_CREATED",)}, **_PATIENT,
 )  # fmt: skip
+PATIENT_SIGNED_UP = Event(
+    name="customer.signup", says=_("A patient signed up by themselves."), kind=Kind.CREATED, carries=("to",),
+    unless=_("Not sent when the clinic knew them already: their account is linked to their record."),
+    aliases={"careportals": ("customer.signup",), "canvas": ("PATIENT_CREATED",)}, **_PATIENT,
+)  # fmt: skip
+PATIENT_ACCOUNT_LINKED = Event(
+    name="patient.account_linked", says=_("A patient got an account to sign in with."), kind=Kind.UPDATED,
+    carries=("changed",), fields=("user",), when=lambda patient: patient.user_id is not None,
+    unless=_("Not sent for the account a patient is registered with."),
+    aliases={"canvas": ("PATIENT_UPDATED",)}, **_PATIENT,
+)  # fmt: skip
 PATIENT_UPDATED = Event(
     name="customer.updated", says=_("A patient's details were edited."), kind=Kind.UPDATED,
     unless=_("Not sent when only the email address or the telephone changed."),
@@ -240,7 +251,7 @@ events.declare(
     (
         CLINIC_CREATED, CLINIC_UPDATED, PRACTITIONER_CREATED, PRACTITIONER_UPDATED, CARE_TEAM_CREATED,
         CARE_TEAM_UPDATED, CARE_TEAM_MEMBER_ADDED, CARE_TEAM_MEMBER_REMOVED, PATIENT_CREATED,
-        PATIENT_UPDATED, PATIENT_CONTACT_UPDATED,
+        PATIENT_SIGNED_UP, PATIENT_ACCOUNT_LINKED, PATIENT_UPDATED, PATIENT_CONTACT_UPDATED,
         PATIENT_ONBOARDED, PATIENT_DEACTIVATED, PATIENT_REACTIVATED, PATIENT_DECEASED,
         PATIENT_MERGED, APPOINTMENT_BOOKED, APPOINTMENT_UPDATED, APPOINTMENT_CONFIRMED,
         APPOINTMENT_CHECKED_IN, APPOINTMENT_COMPLETED, APPOINTMENT_CANCELLED, APPOINTMENT_NO_SHOW,

@@ -6,12 +6,14 @@ import uuid
 import zoneinfo
 from typing import Any, ClassVar
 
+from django.apps import apps
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from careops.lib.clock import Now
@@ -78,6 +80,12 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def __str__(self) -> str:
         return self.get_full_name() if self.is_staff else f"User {self.pk}"
+
+    @cached_property
+    def patient_id(self) -> uuid.UUID | None:
+        """The id of the patient who signs in as this user, or None."""
+        person: Any = apps.get_model(settings.PERSON_MODEL)
+        return person.id_of(self)
 
     def get_full_name(self) -> str:
         return f"{self.first_name} {self.last_name}".strip() or self.email

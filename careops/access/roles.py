@@ -95,8 +95,25 @@ SECURITY_ADMIN = (
     | crud("view change", "workflows.endpoint")
 )
 
-#: Patients have no page yet on which they could do anything; what they may do comes with the portal.
-PATIENT: frozenset[str] = frozenset()
+#: What every patient may, with their own records alone. It is no group: nobody can add to it by hand.
+PATIENT = crud("view", "patients.patient", *VISITS, "orders.order", "labs.report", "labs.result") | {
+    "patients.confirm_appointment", "patients.cancel_appointment",
+}  # fmt: skip
+
+#: The most that a key of the API can be given. Publishing, secrets and settling doubts stay with people.
+INTEGRATOR = crud("view", "patients.patient", "patients.practitioner", *VISITS, "patients.task", "patients.message",
+                  "orders.order", "labs.laborder", "labs.report", "workflows.eventrecord", "workflows.automation",
+                  "workflows.run") | crud(
+    "add change", "patients.patient", *VISITS, "patients.task", "orders.order", "labs.laborder",
+) | crud("add", "patients.message") | {
+    "patients.onboard_patient", "patients.confirm_appointment", "patients.cancel_appointment",
+    "patients.check_in_appointment", "patients.complete_appointment", "patients.mark_no_show_appointment",
+    "patients.restore_appointment", "patients.reschedule_appointment", "patients.start_task",
+    "patients.complete_task", "patients.cancel_task", "patients.reopen_task", "patients.send_message",
+    "orders.charge_order", "orders.requirements_order", "orders.prescribe_order", "orders.fulfil_order",
+    "orders.ship_order", "orders.cancel_order", "labs.order_laborder", "labs.cancel_laborder",
+    "labs.draw_laborder",
+}  # fmt: skip
 
 ROLES = (
     Role("front desk", _("Front desk"), FRONT_DESK),
@@ -105,13 +122,12 @@ ROLES = (
     Role("pharmacist", _("Pharmacist"), PHARMACIST),
     Role("ops admin", _("Operations"), OPS_ADMIN),
     Role("security admin", _("Security"), SECURITY_ADMIN),
-    Role("patient", _("Patient"), PATIENT),
 )
 
 
 def role_choices() -> list[tuple[str, Any]]:
     """The roles a task or a message may be addressed to."""
-    return [(role.name, role.label) for role in ROLES if role.name != "patient"]
+    return [(role.name, role.label) for role in ROLES]
 
 
 def role_labels() -> dict[str, Any]:
@@ -139,7 +155,8 @@ def sync_roles(sender: AppConfig, using: str, apps: Apps = apps, **kwargs: Any) 
 
 def unknown_permissions() -> set[str]:
     """The permissions named above that belong to no installed model."""
-    return {name for role in ROLES for name in role.may if _model_of(name, apps) is None}
+    named = PATIENT.union(INTEGRATOR, *(role.may for role in ROLES))
+    return {name for name in named if _model_of(name, apps) is None}
 
 
 def ensure_permissions(names: Iterable[str], using: str, apps: Apps = apps) -> dict[str, Any]:

@@ -183,7 +183,6 @@ def _born(age: int, place: int) -> date:
 def _sign_in(patient: Patient) -> None:
     """One patient has an account of their own."""
     patient.user = _user(patient.email, first_name=patient.first_name, last_name=patient.last_name)
-    patient.user.groups.add(Group.objects.get(name="patient"))
     with back_then(days=60, by=Actor.system()):
         patient.save()
 

@@ -7,12 +7,11 @@ from operator import attrgetter
 from typing import Any
 
 from django import forms
-from django.conf import settings
 from django.contrib import messages
 from django.contrib.admin import ShowFacets
 from django.contrib.admin.utils import unquote
-from django.core.exceptions import FieldDoesNotExist, PermissionDenied, ValidationError
-from django.db.models import ForeignKey, Model, QuerySet
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -22,6 +21,7 @@ from unfold.admin import ModelAdmin
 from careops.access.actor import Actor
 from careops.access.audit import audit
 from careops.access.models import AuditEntry
+from careops.access.scope import path_to_patient
 from careops.surfaces.edits import KeepsOthersEdits
 from careops.surfaces.lookups import is_declared
 from careops.surfaces.timeline import FIRST, has_timeline, timeline
@@ -102,13 +102,7 @@ class RecordAdmin(ModelAdmin):
     def _patient_path(self) -> str:
         if self.patient_path is not None:
             return self.patient_path
-        if self.model._meta.label == settings.PERSON_MODEL:
-            return "pk"
-        try:
-            field = self.model._meta.get_field("patient")
-        except FieldDoesNotExist:
-            return "patient_id" if hasattr(self.model, "patient_id") else ""
-        return "patient_id" if isinstance(field, ForeignKey) else ""
+        return path_to_patient(self.model)
 
     def note_view(self, request: HttpRequest, record: Model) -> None:
         """Write down that this person looked at this patient's record."""

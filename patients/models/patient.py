@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Sequence
 from datetime import date
 from typing import Any, ClassVar
+from uuid import UUID
 
 from django import forms
 from django.conf import settings
@@ -18,6 +19,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django_fsm import FSMField
 
+from careops.access.actor import ActorKind
 from careops.access.models import validate_timezone
 from careops.lib import clock
 from patients import events
@@ -25,7 +27,7 @@ from patients.models.care_team import CareTeam
 from patients.models.clinic import Clinic
 from patients.models.practitioner import Practitioner
 from patients.services.merging import move_records
-from workflows.catalogue import Machine, Privacy, transition
+from workflows.catalogue import Machine, Privacy, cause, draft, transition
 
 #: Crockford's letters and digits: none that is mistaken for another on the phone.
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -160,6 +162,12 @@ class Patient(Machine):
     def full_name(self) -> str:
         return f"{self.first_name} {self.last_name}"
 
+    @classmethod
+    def id_of(cls, user: Any) -> UUID | None:
+        """The id of the record that stands for whoever signs in as that user; None where nobody does."""
+        found = cls.objects.filter(user=user).select_related("merged_into").first()
+        return found.kept.pk if found else None
+
     @property
     def kept(self) -> Patient:
         """The record that stands for this person today: this one, or the one it was merged into."""
@@ -183,6 +191,11 @@ class Patient(Machine):
         if changed:
             self._refuse_edit_of_merged()
         return super()._fields_to_write(changed)
+
+    def _created_drafts(self) -> list[Any]:
+        if cause().actor.kind is ActorKind.PATIENT:
+            return [draft(events.PATIENT_SIGNED_UP, self, data=self.created_data())]
+        return super()._created_drafts()
 
     # ── Transitions ──────────────────────────────────────────────────────────────────────────────────────
     @transition(state, source=State.REGISTERED, target=State.ONBOARDED, needs="patients.onboard_patient",

@@ -47,7 +47,7 @@ def sam(db: None) -> User:
 @pytest.fixture
 def ada_signs_in(db: None) -> User:
     """Ada as somebody who signs in: a patient, no staff."""
-    return person("ada@mail.example", "patient", staff=False, first_name="Ada", last_name="Abara")
+    return person("ada@mail.example", staff=False, first_name="Ada", last_name="Abara")
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ from workflows.catalogue.ports import (
     reactions,
 )
 from workflows.catalogue.record import Record, RecordQuerySet
-from workflows.catalogue.recording import acting, cause, emit, enqueue, quietly
+from workflows.catalogue.recording import acting, cause, draft, emit, enqueue, on_behalf_of, quietly
 
 __all__ = [
     "SILENT",
@@ -76,6 +76,7 @@ __all__ = [
     "actions",
     "cause",
     "channels",
+    "draft",
     "emit",
     "enqueue",
     "envelopes",
@@ -83,6 +84,7 @@ __all__ = [
     "events",
     "facts",
     "inbound_sources",
+    "on_behalf_of",
     "ops_alert",
     "provide_ops_alert",
     "quietly",

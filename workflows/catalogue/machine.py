@@ -19,6 +19,7 @@ from django_fsm import transition as fsm_transition
 from django_fsm.signals import post_transition
 
 from careops.access.actor import Actor
+from careops.access.scope import visible
 from workflows.catalogue.errors import IllegalTransition, MisusedMachine, NotPermitted
 from workflows.catalogue.event import Event
 from workflows.catalogue.record import Record
@@ -107,14 +108,15 @@ class Machine(Record):
         """Move the record: lock its row, check the permission, run the transition, save. Returns the locked instance.
 
         The caller's own instance is stale afterwards. ``occurred_at`` is the fact's own time where it is not now (a
-        lab's timestamp). Raises NotPermitted, IllegalTransition, or what the transition itself raises; then nothing
-        was written.
+        lab's timestamp). Raises NotPermitted, IllegalTransition, the model's DoesNotExist for a record that is not the
+        actor's to meet, or what the transition itself raises; then nothing was written.
         """
         move = self.move(name)
         if not by.has_perm(move.needs):
             raise NotPermitted(name, move.needs)
         with db_transaction.atomic(), on_behalf_of(by):
-            record = type(self)._base_manager.select_for_update(of=("self",)).get(pk=self.pk)
+            rows = visible(type(self)._base_manager.all(), by)
+            record = rows.select_for_update(of=("self",)).get(pk=self.pk)
             record.run_locked(name, occurred_at=occurred_at, **arguments)
             return record
 
