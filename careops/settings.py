@@ -119,24 +119,62 @@ LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = reverse_lazy("home")
 ACCOUNT_ADAPTER = "careops.access.adapters.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"email"}
-ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
+ACCOUNT_FORMS = {
+    "login": "careops.access.forms.SignInForm",
+    "confirm_login_code": "careops.access.forms.SignInCodeForm",
+    "confirm_email_verification_code": "careops.access.forms.AddressCodeForm",
+}
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+# Whoever wants an account gives an email address and proves it; a password may follow on the account's pages.
+SIGN_UP = env.bool("CAREOPS_SIGN_UP", default=True)
+ACCOUNT_SIGNUP_FIELDS = ["email*"]
 ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True
+ACCOUNT_EMAIL_VERIFICATION_SUPPORTS_RESEND = True
+ACCOUNT_LOGIN_BY_CODE_ENABLED = True
+# Digits for the phone's number pad; eight of them, because only five may be tried in five minutes.
+ACCOUNT_LOGIN_BY_CODE_FORMAT = {"numeric": True, "length": 8}
+ACCOUNT_EMAIL_VERIFICATION_BY_CODE_FORMAT = ACCOUNT_LOGIN_BY_CODE_FORMAT
+ACCOUNT_LOGIN_BY_CODE_TIMEOUT = ACCOUNT_EMAIL_VERIFICATION_BY_CODE_TIMEOUT = 10 * 60
+ACCOUNT_LOGIN_BY_CODE_MAX_ATTEMPTS = ACCOUNT_EMAIL_VERIFICATION_BY_CODE_MAX_ATTEMPTS = 5
 ACCOUNT_CHANGE_EMAIL = True  # one address each, replaced when the new one is confirmed
 ACCOUNT_SESSION_REMEMBER = False  # sessions are short here: no "remember me"
+SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 ACCOUNT_USER_DISPLAY = "careops.access.adapters.user_display"
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
-ACCOUNT_RATE_LIMITS = {"login_failed": "5/5m/key,30/m/ip"}
+# "key" is the account, or the address somebody typed. One network address may stand for a whole clinic.
+ACCOUNT_RATE_LIMITS = {
+    "login": "60/m/ip",  # choosing one's password is a request of its own
+    "login_failed": "5/5m/key,30/m/ip",
+    "request_login_code": "5/5m/key,30/m/ip",
+    "code_failed": "5/5m/key,30/m/ip",  # ours: allauth counts the tries of one code only
+    "signup": "30/m/ip",
+    "confirm_email": "5/5m/key,30/m/ip",  # the codes that sign-up and a new address send
+    "reset_password": "5/h/key,30/m/ip",
+    "reset_password_from_key": "30/m/ip",
+    "change_password": "5/5m/user",
+}
 MFA_ADAPTER = "careops.access.adapters.MFAAdapter"
-MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_FORMS = {
+    "add_webauthn": "careops.access.forms.AddPasskeyForm",
+    "authenticate": "careops.access.forms.SecondFactorForm",
+    "authenticate_webauthn": "careops.access.forms.PasskeyForm",
+    "login_webauthn": "careops.access.forms.PasskeySignInForm",
+    "reauthenticate": "careops.access.forms.SecondFactorAgainForm",
+    "reauthenticate_webauthn": "careops.access.forms.PasskeyAgainForm",
+}
+MFA_RATE_LIMITS = {"webauthn_login": "30/m/ip"}
 
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = not (DEBUG or DEMO)
-SECURE_PROXY_SSL_HEADER = (
-    ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_TLS_PROXY", default=False) else None
-)
+BEHIND_TLS_PROXY = env.bool("BEHIND_TLS_PROXY", default=False)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS_PROXY else None
+# Else the proxy's own address would use up the rate limits for everybody.
+ALLAUTH_TRUSTED_PROXY_COUNT = 1 if BEHIND_TLS_PROXY else 0
 SECURE_HSTS_SECONDS = 0 if (DEBUG or DEMO) else 31_536_000
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not (DEBUG or DEMO)
 # Probes speak plain HTTP to the process itself.

@@ -1,4 +1,4 @@
-"""How allauth behaves here: no open sign-up, redirects stay on this host, seeds are stored encrypted."""
+"""How allauth behaves here: who may sign up, redirects stay on this host, seeds are stored encrypted."""
 
 from __future__ import annotations
 
@@ -9,13 +9,17 @@ from typing import Any
 from allauth.account import app_settings
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.authentication import get_authentication_records
+from allauth.account.models import EmailAddress
 from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.mfa.models import Authenticator
 from cryptography.fernet import Fernet, MultiFernet
 from django.conf import settings
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
 
+from careops.access import second_factor
 from careops.access.models import User
 
 
@@ -26,8 +30,20 @@ def user_display(user: User) -> str:
 
 class AccountAdapter(DefaultAccountAdapter):
     def is_open_for_signup(self, request: HttpRequest) -> bool:
-        """No: the clinic invites its patients and its staff."""
-        return False
+        """Patients may, unless the clinic switched it off (CAREOPS_SIGN_UP). Staff are made by the security admin."""
+        return bool(settings.SIGN_UP)
+
+    def pre_login(
+        self, request: HttpRequest, user: User, *, email: str | None, **kwargs: Any
+    ) -> HttpResponse | None:
+        """Typing a code that we mailed confirms the address, one that staff entered for somebody else included."""
+        response = super().pre_login(request, user, email=email, **kwargs)
+        records = get_authentication_records(request, user)
+        if response is None and email and any(_mailed_to(email, record) for record in records):
+            EmailAddress.objects.get_or_create(
+                user=user, email=email, defaults={"verified": True, "primary": True}
+            )
+        return response
 
     def get_login_redirect_url(self, request: HttpRequest) -> str:
         """Staff land in the staff area, patients on the portal."""
@@ -43,11 +59,22 @@ class AccountAdapter(DefaultAccountAdapter):
         """The subject as it is: allauth would put the request's host name in front."""
         return str(subject)
 
+    def get_reauthentication_methods(self, user: User) -> list[dict[str, Any]]:
+        """The ways to prove oneself again; for staff who owe their second factor a password is none."""
+        methods = super().get_reauthentication_methods(user)
+        if second_factor.is_owed(self.request):
+            return [method for method in methods if method["id"] != "reauthenticate"]
+        return methods
+
     def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
         """Is a step-up due? A sign-in counts as one: nobody types the same password twice in a minute."""
         records = get_authentication_records(self.request, self.request.user)
         latest = max((record["at"] for record in records), default=0.0)
         return bool(time.time() - latest >= app_settings.REAUTHENTICATION_TIMEOUT)
+
+
+def _mailed_to(email: str, record: dict[str, Any]) -> bool:
+    return record["method"] == "code" and record.get("email") == email
 
 
 class MFAAdapter(DefaultMFAAdapter):
@@ -56,6 +83,15 @@ class MFAAdapter(DefaultMFAAdapter):
     def get_totp_issuer(self) -> str:
         """The name an authenticator app shows beside the code."""
         return "CareOps"
+
+    def get_public_key_credential_rp_entity(self) -> dict[str, str]:
+        """What a device says a passkey is for; its id is this host, and passkeys work nowhere else."""
+        return {**super().get_public_key_credential_rp_entity(), "name": "CareOps"}
+
+    def generate_authenticator_name(self, user: User, type: Authenticator.Type) -> str:
+        """What a passkey is called until somebody names it."""
+        others = Authenticator.objects.filter(user=user, type=type).count()
+        return _("Passkey {number}").format(number=others + 1) if others else _("Passkey")
 
     def encrypt(self, text: str) -> str:
         return _keyring().encrypt(text.encode()).decode()

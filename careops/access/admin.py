@@ -94,7 +94,7 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
         return user.second_factor
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
-        factors = Authenticator.objects.filter(user=OuterRef("pk"))
+        factors = Authenticator.objects.filter(user=OuterRef("pk"), type__in=second_factor.FACTORS)
         return (
             super().get_queryset(request).prefetch_related("groups").annotate(second_factor=Exists(factors))
         )
@@ -148,8 +148,8 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
         dialog={
             "title": _("Reset the second factor?"),
             "description": _(
-                "They must set up a new authenticator app before they get in again, and their recovery codes "
-                "stop working. Make sure that it is really them who asked."
+                "They must set up a new passkey or authenticator app before they get in again, and their recovery "
+                "codes stop working. Make sure that it is really them who asked."
             ),
             "form_submit_text": _("Reset"),
         },

@@ -9,7 +9,7 @@ class AccessConfig(AppConfig):
 
     def ready(self) -> None:
         # Here and not above: they import models, and the checks and receivers register themselves.
-        from careops.access import checks, roles, second_factor  # noqa: F401
+        from careops.access import checks, roles, second_factor, step_up  # noqa: F401
 
         checks.refuse_exposed_demo()
         post_migrate.connect(roles.sync_roles, dispatch_uid="careops.roles")

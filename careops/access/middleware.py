@@ -42,12 +42,12 @@ class SecondFactorForStaff:
     """Staff get nowhere without a second factor: allauth offers one, but asks nobody for it.
 
     Who has none may open the account's own pages, to enrol one. Who has one that this session has not shown
-    may only open the page that asks for it: else a stolen password could take the owner's factor away. The
-    demo waives the rule for visitors from this machine.
+    may only open the pages that ask for it: else a stolen password, or a code from a stolen mailbox, could take
+    the owner's factor away. The demo waives the rule for visitors from this machine.
     """
 
     TO_ENROL = ("account_", "mfa_")
-    TO_PROVE = frozenset({"mfa_reauthenticate", "account_logout"})
+    TO_PROVE = frozenset({"mfa_reauthenticate", "mfa_reauthenticate_webauthn", "account_logout"})
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -63,10 +63,10 @@ class SecondFactorForStaff:
         if not second_factor.is_enrolled(user):
             if name.startswith(self.TO_ENROL):
                 return None
-            return _turn_away(request, "mfa_activate_totp", 403, _("Set up a second factor first."))
+            return _turn_away(request, "mfa_index", 403, _("Set up a second factor first."))
         if name in self.TO_PROVE or second_factor.is_proven(request):
             return None
-        return _turn_away(request, "mfa_reauthenticate", 403, _("Show your second factor first."))
+        return _turn_away(request, second_factor.way_to_prove(user), 403, _("Show your second factor first."))
 
 
 class SessionLimits:

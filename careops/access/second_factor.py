@@ -18,15 +18,32 @@ from careops.access.audit import audit
 from careops.access.models import AuditEntry, User
 
 METHOD = "mfa"
+#: Recovery codes are none: they stand in for one of these.
+FACTORS = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
 
 
 def is_enrolled(user: User) -> bool:
     """Does this person own a second factor at all?"""
-    return bool(is_mfa_enabled(user))
+    return bool(is_mfa_enabled(user, FACTORS))
+
+
+def is_owed(request: HttpRequest) -> bool:
+    """Does somebody work here, own a factor, and has not shown it in this session?"""
+    user = request.user
+    return user.is_staff and is_enrolled(user) and not is_proven(request)
+
+
+def way_to_prove(user: User) -> str:
+    """The page that asks for the factor this person has: for the authenticator's code, where they have both."""
+    by_code = is_mfa_enabled(user, [Authenticator.Type.TOTP])
+    return "mfa_reauthenticate" if by_code else "mfa_reauthenticate_webauthn"
 
 
 def is_proven(request: HttpRequest) -> bool:
-    """Was the second factor shown in this session? Ask ``is_enrolled`` too: a reset one no longer counts."""
+    """Was the second factor shown in this session? Ask ``is_enrolled`` too: a reset one no longer counts.
+
+    A sign-in with a passkey and nothing else shows it: the device asked for a finger, a face or a PIN.
+    """
     records = get_authentication_records(request, request.user)  # type: ignore[arg-type]
     return any(record["method"] == METHOD for record in records)
 

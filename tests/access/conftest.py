@@ -5,20 +5,25 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import re
 import struct
 import time
 from collections.abc import Callable
 
 import pytest
 from allauth.account.models import EmailAddress
+from django.core import mail
 from django.core.cache import cache
 from django.db import transaction
 from django.test import Client
 
 from careops.access.models import User
+from tests.access.passkey import SoftPasskey
 from tests.conftest import PASSWORD, person
 
-ACTIVATE, REAUTHENTICATE = "/accounts/2fa/totp/activate/", "/accounts/2fa/reauthenticate/"
+FACTORS = "/accounts/2fa/"
+ACTIVATE, REAUTHENTICATE = f"{FACTORS}totp/activate/", f"{FACTORS}reauthenticate/"
+ADD_PASSKEY, REAUTHENTICATE_BY_PASSKEY = f"{FACTORS}webauthn/add/", f"{FACTORS}webauthn/reauthenticate/"
 LOGIN, ADMIN = "/accounts/login/", "/admin/"
 
 
@@ -29,6 +34,11 @@ def code(secret: str) -> str:
     offset = digest[-1] & 15
     number = struct.unpack(">I", digest[offset : offset + 4])[0] & 0x7FFFFFFF
     return f"{number % 1_000_000:06d}"
+
+
+def mailed_code() -> str:
+    """The code in the newest mail."""
+    return re.search(r"^\d{4}-\d{4}$", mail.outbox[-1].body, re.MULTILINE)[0]
 
 
 @pytest.fixture(autouse=True)
@@ -79,6 +89,20 @@ def enrol(client: Client, monkeypatch: pytest.MonkeyPatch) -> Callable[[], str]:
         return secret
 
     return enrol
+
+
+@pytest.fixture
+def enrol_passkey(client: Client) -> Callable[..., str]:
+    """``enrol_passkey(key)``: whoever is signed in adds that passkey; where the browser stands then."""
+
+    def enrol_passkey(key: SoftPasskey, **fields: str) -> str:
+        options = client.get(ADD_PASSKEY).context["js_data"]["creation_options"]
+        posted = {"name": "my phone", "passwordless": "on", **fields, "credential": key.register(options)}
+        response = client.post(ADD_PASSKEY, posted)
+        assert response.status_code == 302, response.context["form"].errors
+        return response["Location"]
+
+    return enrol_passkey
 
 
 @pytest.fixture

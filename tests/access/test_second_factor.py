@@ -15,7 +15,7 @@ from careops.access.actor import Actor
 from careops.access.adapters import MFAAdapter
 from careops.access.middleware import SecondFactorForStaff
 from careops.access.models import AuditEntry
-from tests.access.conftest import ACTIVATE, ADMIN, REAUTHENTICATE, code
+from tests.access.conftest import ACTIVATE, ADD_PASSKEY, ADMIN, FACTORS, REAUTHENTICATE, code
 
 USERS = "/admin/access/user/"
 
@@ -26,9 +26,12 @@ def test_staff_without_one_are_sent_to_enrol(client, root, sign_in):
         response = client.get(page)
         assert (response.status_code, response["Location"]) == (
             302,
-            f"{ACTIVATE}?next={page.replace('/', '%2F')}",
+            f"{FACTORS}?next={page.replace('/', '%2F')}",
         )
-    for page in (ACTIVATE, "/accounts/2fa/", "/accounts/email/", "/accounts/password/change/"):
+    choice = client.get(FACTORS).content.decode()
+    assert f'href="{ACTIVATE}"' in choice
+    assert f'href="{ADD_PASSKEY}"' in choice
+    for page in (ACTIVATE, ADD_PASSKEY, FACTORS, "/accounts/email/", "/accounts/password/change/"):
         assert client.get(page).status_code == 200
 
 
@@ -96,7 +99,7 @@ def test_programs_are_refused_in_the_error_shape_of_the_api(client, root, sign_i
 def test_a_dialog_of_the_staff_area_is_led_out_as_a_whole(client, root, sign_in):
     sign_in(root)
     answer = client.post(f"{USERS}{root.pk}/reset-second-factor", headers={"HX-Request": "true"})
-    assert (answer.status_code, answer["HX-Redirect"]) == (204, ACTIVATE)
+    assert (answer.status_code, answer["HX-Redirect"]) == (204, FACTORS)
 
 
 def test_patients_need_none(client, ada_signs_in, sign_in):
@@ -117,7 +120,7 @@ def test_the_demo_waives_it_for_this_machine_only(client, root, sign_in, setting
 def test_a_reset_reaches_open_sessions(client, root, inside):
     inside(root)
     second_factor.reset(root, by=Actor.system())
-    assert client.get(ADMIN)["Location"] == f"{ACTIVATE}?next=%2Fadmin%2F"
+    assert client.get(ADMIN)["Location"] == f"{FACTORS}?next=%2Fadmin%2F"
 
 
 def test_a_switched_off_person_is_out_at_once(client, root, inside):
