@@ -87,10 +87,11 @@ OPS_ADMIN = EVERYBODY | crud(
     "patients.restore_appointment", "patients.reschedule_appointment",
     "patients.onboard_patient", "patients.deactivate_patient", "patients.merge_patient",
     "labs.order_laborder", "labs.cancel_laborder", "labs.release_report",
-}  # fmt: skip
+} | crud("view add change", "access.apikey")  # fmt: skip
 
 SECURITY_ADMIN = (
     crud("view add change", "access.user")
+    | crud("view change", "access.apikey")
     | crud("view", "access.auditentry", "auth.group")
     | crud("view change", "workflows.endpoint")
 )
@@ -103,7 +104,7 @@ PATIENT = crud("view", "patients.patient", *VISITS, "orders.order", "labs.report
 #: The most that a key of the API can be given. Publishing, secrets and settling doubts stay with people.
 INTEGRATOR = crud("view", "patients.patient", "patients.practitioner", *VISITS, "patients.task", "patients.message",
                   "orders.order", "labs.laborder", "labs.report", "workflows.eventrecord", "workflows.automation",
-                  "workflows.run") | crud(
+                  "workflows.run", "patients.clinic", "patients.careteam", "labs.labtest") | crud(
     "add change", "patients.patient", *VISITS, "patients.task", "orders.order", "labs.laborder",
 ) | crud("add", "patients.message") | {
     "patients.onboard_patient", "patients.confirm_appointment", "patients.cancel_appointment",
