@@ -1,4 +1,4 @@
-"""Every address of the installation: the staff's door, the account pages, what machines call."""
+"""Every address of the installation: the staff's door, the patients', the account pages, what machines call."""
 
 from __future__ import annotations
 
@@ -7,15 +7,19 @@ from django.contrib import admin
 from django.urls import include, path
 
 from careops import travel, views
+from patients.portal.urls import urlpatterns as patients_pages
 from workflows.webhooks.inbound import receive
 
 # One sign-in page for everybody: the admin's own would know neither second factors nor rate limits.
 admin.site.login = secure_admin_login(admin.site.login)
 
+portal = [*patients_pages]
+
 urlpatterns = [
     path("", views.home, name="home"),
     path("admin/", admin.site.urls),
     path("demo/travel/", travel.view, name="travel"),
+    path("portal/", include((portal, "portal"))),
     path("accounts/", include("allauth.urls")),
     path("hooks/<slug:source>/", receive, name="inbound"),
     path("healthz", views.healthz, name="healthz"),

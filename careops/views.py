@@ -21,10 +21,10 @@ DRAIN_SILENCE = timedelta(seconds=60)
 @never_cache
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    """Staff go to their work, other people who signed in to their account, everybody else to the sign-in page."""
+    """Staff go to their work, patients to their portal, everybody else to the sign-in page."""
     if not request.user.is_authenticated:
         return HttpResponseRedirect(reverse("account_login"))
-    return HttpResponseRedirect(reverse("admin:index" if request.user.is_staff else "mfa_index"))
+    return HttpResponseRedirect(reverse("admin:index" if request.user.is_staff else "portal:home"))
 
 
 @never_cache

@@ -98,7 +98,7 @@ SECURITY_ADMIN = (
 
 #: What every patient may, with their own records alone. It is no group: nobody can add to it by hand.
 PATIENT = crud("view", "patients.patient", *VISITS, "orders.order", "labs.report", "labs.result") | {
-    "patients.confirm_appointment", "patients.cancel_appointment",
+    "patients.edit_contact_patient", "patients.confirm_appointment", "patients.cancel_appointment",
 }  # fmt: skip
 
 #: The most that a key of the API can be given. Publishing, secrets and settling doubts stay with people.
