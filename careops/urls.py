@@ -7,13 +7,15 @@ from django.contrib import admin
 from django.urls import include, path
 
 from careops import travel, views
+from labs.portal.urls import urlpatterns as labs_pages
+from orders.portal.urls import urlpatterns as orders_pages
 from patients.portal.urls import urlpatterns as patients_pages
 from workflows.webhooks.inbound import receive
 
 # One sign-in page for everybody: the admin's own would know neither second factors nor rate limits.
 admin.site.login = secure_admin_login(admin.site.login)
 
-portal = [*patients_pages]
+portal = [*patients_pages, *orders_pages, *labs_pages]
 
 urlpatterns = [
     path("", views.home, name="home"),

@@ -9,10 +9,11 @@ class WorkflowsConfig(AppConfig):
     def ready(self) -> None:
         """Open the sink, let every app declare what it has, and close the registries."""
         from workflows import checks  # noqa: F401  (models are loaded only now)
-        from workflows.catalogue import action, event, fact, ports, recording
-        from workflows.models.event_record import TableSink
+        from workflows.catalogue import action, event, fact, history, ports, recording
+        from workflows.models.event_record import TableSink, entered
 
         recording.provide_sink(TableSink())
+        history.provide_history(entered)
         autodiscover_modules("events", "facts", "actions", "reactions", "channels", "sources", "envelopes")
         for registry in (
             event.events, fact.facts, fact.event_facts, action.actions, ports.reactions, ports.envelopes,

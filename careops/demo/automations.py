@@ -108,6 +108,13 @@ def examples(receiver: Endpoint) -> tuple[Example, ...]:
             ),
         ),
         Example(
+            name="Offer a new time",
+            description="A patient called off on the portal: the front desk looks for another day.",
+            trigger="appointment.cancelled",
+            conditions=every(fact("event.actor.kind", "equals", "patient")),
+            steps=(task("Offer a new time", "role", 1, role="front desk"),),
+        ),
+        Example(
             name="Fall risk check from 65 on",
             description="Their care team prepares for the visit of an older patient.",
             trigger="appointment.create",

@@ -44,12 +44,14 @@ REASONS = {
     "cancel": {"reason": "The patient went to another lab"},
 }
 
-#: Four visits to the lab, quarter by quarter: somebody's sugar comes down, somebody's cholesterol does not.
+#: Four visits to the lab, quarter by quarter: somebody's sugar comes down, somebody's cholesterol does not. Ada,
+#: who reads hers on the portal, has both tests.
 TRENDS = (
     (1, "metabolic", (("8.1", "182"), ("7.4", "161"), ("6.6", "128"), ("5.9", "104"))),
     (5, "lipid", (("121", "52", "148"), ("138", "49", "171"), ("149", "44", "190"), ("156", "38", "214"))),
     (8, "thyroid", (("6.8",), ("5.1",), ("3.9",), ("2.7",))),
     (0, "metabolic", (("5.4", "92"), ("5.5", "95"), ("5.4", "90"), ("5.6", "97"))),
+    (0, "lipid", (("162", "38", "188"), ("143", "41", "161"), ("124", "46", "142"), ("108", "52", "128"))),
 )
 
 

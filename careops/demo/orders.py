@@ -36,6 +36,9 @@ PATHS = {
 #: Who makes a move; the rest is operations'.
 WHOSE = {"receive_script": "omar", "link_prescription": "pia", "ship": "pia"}
 
+#: What Ada, who signs in to the portal, finds there: one of each that looks different.
+ADAS = (OrderState.CANCELLED, OrderState.SHIPPED, OrderState.AWAITING_SCRIPT)
+
 #: How many orders in each status, beside the one that each has: most orders of a clinic have been shipped.
 MORE = {OrderState.SHIPPED: 24, OrderState.AWAITING_SCRIPT: 4, OrderState.AWAITING_SHIPMENT: 3}
 
@@ -45,6 +48,8 @@ def seed(cast: Cast) -> str:
     states = [state for state in OrderState for _more in range(1 + MORE.get(state, 0))]
     for place, state in enumerate(states):
         _order(cast, patients[place % len(patients)], state, place)
+    for place, state in enumerate(ADAS, start=1):
+        _order(cast, patients[0], state, 3 * place)
     _put_right_by_hand(cast, patients[1])
     return f"{Order.objects.count()} orders"
 

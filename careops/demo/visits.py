@@ -13,6 +13,14 @@ from careops.lib import clock
 from patients.models import Appointment, Patient, Task, TaskComment
 
 SERVICES = tuple(Appointment.Service.values)
+
+#: What Ada, who signs in to the portal, finds there besides: service, days from today, state.
+ADAS = (
+    ("Results Review", -86, "completed"),
+    ("Initial Evaluation", -190, "completed"),
+    ("Treatment Session", -120, "cancelled"),
+    ("Telehealth Visit", 16, "confirmed"),
+)
 FRIDAY = 4
 
 #: Where today's visits stand, half an hour apart, around this moment: what is over, who is here, who is to come.
@@ -55,6 +63,8 @@ def seed(cast: Cast) -> str:
     _history(cast, patients)
     _today(cast, patients)
     _upcoming(cast, patients)
+    for place, (service, days, state) in enumerate(ADAS):
+        _visit(cast, patients[0], service, _slot(patients[0], days, place), state)
     for place, task in enumerate(TASKS):
         _task(cast, patients[place * 3], *task)
     return f"{Appointment.objects.count()} appointments, {len(TASKS)} tasks"

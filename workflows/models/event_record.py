@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 from django.contrib.postgres.indexes import BrinIndex
@@ -133,6 +134,12 @@ class TableSink:
         ).because_of(cause())
         Delivery.objects.bulk_create([delivery], ignore_conflicts=True)
         wake()
+
+
+def entered(subject_type: str, ids: Sequence[uuid.UUID]) -> Iterable[tuple[uuid.UUID, str, datetime]]:
+    """The states that these records entered, oldest first (workflows.catalogue.history)."""
+    moved = EventRecord.objects.filter(subject_type=subject_type, subject_id__in=ids, data__has_key="to")
+    return moved.order_by("id").values_list("subject_id", "data__to", "occurred_at")
 
 
 def wake() -> None:
