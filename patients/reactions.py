@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.utils.translation import gettext
@@ -11,29 +11,47 @@ from django.utils.translation import gettext_lazy as _
 from careops.access.actor import ActorKind
 from patients import events
 from patients.models import Notification, Task
-from workflows.catalogue import Reaction, reactions
+from workflows.catalogue import Reaction, Step, reactions
 
 
-def notify_assignee(event: Any) -> Mapping[str, Any] | None:
-    """Tell the assignee of a task that it is theirs, unless they took it themselves."""
-    task = Task.objects.select_related("assignee").filter(pk=event.subject_id).first()
-    if task is None or task.assignee is None or _is_by(event, task.assignee):
-        return None
-    origin = f"assigned:{event.uid}"
-    if (known := Notification.objects.filter(origin=origin).first()) is None:
-        known = Notification(
-            user=task.assignee,
-            patient_id=task.patient_id,
-            title=gettext("A task for you: %(title)s") % {"title": task.title[:180]},
-            origin=origin,
-        )
-        known.about = task
-        known.save()
-    return {"type": Notification._meta.label, "id": str(known.pk)}
+def notify_assignee(steps: Sequence[Step]) -> Sequence[Mapping[str, Any] | None]:
+    """Tell the assignee of each task that it is theirs, unless they took it themselves."""
+    wanted = {}
+    for step in steps:
+        task: Any = step.subject()
+        if task.assignee_id is not None and not _is_by(step.event, task.assignee_id):
+            wanted[_origin(step)] = (step, task)
+    known = Notification.objects.filter(origin__in=wanted)
+    told = {notification.origin: notification for notification in known}
+    missing = [(step, task) for origin, (step, task) in wanted.items() if origin not in told]
+    written = Notification.create_many(
+        [_notification(step, task) for step, task in missing], causes=[step.cause for step, _task in missing]
+    )
+    told |= {notification.origin: notification for notification in written}
+    return [_reference(told.get(_origin(step))) for step in steps]
 
 
-def _is_by(event: Any, user: Any) -> bool:
-    return event.actor_kind == ActorKind.STAFF and event.actor_id == str(user.pk)
+def _origin(step: Step) -> str:
+    return f"assigned:{step.event.uid}"
+
+
+def _notification(step: Step, task: Task) -> Notification:
+    notification = Notification(
+        user_id=task.assignee_id,
+        patient_id=task.patient_id,
+        title=gettext("A task for you: %(title)s") % {"title": task.title[:180]},
+        origin=_origin(step),
+    )
+    notification.about = task
+    return notification
+
+
+def _reference(notification: Notification | None) -> Mapping[str, Any] | None:
+    return {"type": Notification._meta.label, "id": str(notification.pk)} if notification else None
+
+
+def _is_by(event: Any, user_id: int) -> bool:
+    return event.actor_kind == ActorKind.STAFF and event.actor_id == str(user_id)
 
 
 reactions.add(

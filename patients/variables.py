@@ -6,7 +6,7 @@ left out: the text then uses its own default, or the step fails and says so.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
-from careops.lib.render import RenderError, one_line, render
+from careops.lib.render import RenderError, one_line, render, used
 from patients.models import Appointment, Clinic, Patient, Practitioner
 from workflows.catalogue import Privacy, Step, StepFailed
 
@@ -60,10 +60,9 @@ class Scene:
         """A moment in words, by the patient's clock."""
         return date_format(moment.astimezone(self.zone), style) if moment else None
 
-    @cached_property
-    def values(self) -> dict[str, Any]:
-        """The value of every variable, here and now; those without one are left out."""
-        values = {name: variable.read(self) for name, variable in VARIABLES.items()}
+    def values(self, names: Iterable[str]) -> dict[str, Any]:
+        """The values of these variables, here and now; those without one are left out."""
+        values = {name: VARIABLES[name].read(self) for name in names}
         return {name: value for name, value in values.items() if value not in (None, "")}
 
     def fill(self, template: str, *, line: bool = False) -> str:
@@ -71,7 +70,7 @@ class Scene:
         if "{" not in template:
             return template  # nothing is looked up for a text that speaks of nobody
         try:
-            text = render(template, self.values)
+            text = render(template, self.values(used(template, VARIABLES)))
             return one_line(text.strip()) if line else text
         except RenderError as error:
             raise StepFailed(f"text_{error.reason_code}", str(error.message)) from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -111,9 +111,19 @@ class TaskForm(forms.Form):
 
 def create_task(step: Step, given: Mapping[str, Any]) -> Outcome:
     """Open the task, or find the one that this step, or the same reason, has opened already."""
+    return _done(Task.open_once(_task(step, given)))
+
+
+def create_tasks(steps: Sequence[Step], given: Mapping[str, Any]) -> Sequence[Outcome]:
+    """The same for many runs that stand at the same step."""
+    tasks = [_task(step, given) for step in steps]
+    return [_done(task) for task in Task.open_many(tasks, causes=[step.cause for step in steps])]
+
+
+def _task(step: Step, given: Mapping[str, Any]) -> Task:
     scene, event = Scene(step), step.event
     amount, unit = given["due_amount"], UNITS[given["due_unit"]]
-    task = Task(
+    return Task(
         title=scene.fill(given["title"], line=True)[:200],
         description=scene.fill(given["description"]),
         due_at=None if amount is None else step.at + amount * unit,
@@ -128,7 +138,10 @@ def create_task(step: Step, given: Mapping[str, Any]) -> Outcome:
         dedupe_key=scene.fill(given["dedupe_key"], line=True)[:200],
         **KINDS[given["assign_to"]].whose(scene, given),
     )
-    return Done({"type": Task._meta.label, "id": str(Task.open_once(task).pk)})
+
+
+def _done(task: Task) -> Outcome:
+    return Done({"type": Task._meta.label, "id": str(task.pk)})
 
 
 def say(given: Mapping[str, Any]) -> str:
@@ -142,6 +155,7 @@ actions.add(
         label=_("Create a task"),
         form=TaskForm,
         run=create_task,
+        run_many=create_tasks,
         says=say,
         needs=lambda given, subject: frozenset({"patients.add_task"}) | told_by(TaskForm, given),
         causes=(events.TASK_CREATED,),

@@ -10,7 +10,7 @@ from django.db import models
 
 from careops.access.actor import Actor
 from patients.models import Patient
-from workflows.catalogue import StepFailed
+from workflows.catalogue import Cause, StepFailed
 from workflows.models import EventRecord
 
 NOON = datetime(2026, 3, 9, 16, 0, tzinfo=UTC)  # a Monday; noon in New York
@@ -45,6 +45,10 @@ class AStep:
     @property
     def event(self) -> EventRecord:
         return newest(self.about)
+
+    @property
+    def cause(self) -> Cause:
+        return Cause(self.actor, depth=1)
 
     def subject(self) -> models.Model:
         return type(self.about)._base_manager.get(pk=self.about.pk)

@@ -20,7 +20,7 @@ def test_everything_there_is_to_say_about_a_visit() -> None:
     omar = PractitionerFactory(first_name="Omar", last_name="Okafor")
     ada = PatientFactory(first_name="Ada", last_name="Abara", mrn="7KQ2-M9TD")
     visit = AppointmentFactory(patient=ada, practitioner=omar, service="Initial Evaluation")
-    assert Scene(AStep(visit)).values == {
+    assert Scene(AStep(visit)).values(VARIABLES) == {
         "patient.first_name": "Ada",
         "patient.last_name": "Abara",
         "patient.full_name": "Ada Abara",
@@ -42,20 +42,20 @@ def test_everything_there_is_to_say_about_a_visit() -> None:
 
 def test_times_are_written_by_the_patients_clock() -> None:
     visit = AppointmentFactory(patient=PatientFactory(timezone="Pacific/Auckland"))
-    values = Scene(AStep(visit, at=NOON)).values
+    values = Scene(AStep(visit, at=NOON)).values(VARIABLES)
     assert values["appointment.starts_at"] == "March 11, 2026, 7 a.m."
     assert values["today"] == "March 10, 2026"
 
 
 def test_what_has_no_value_is_left_out() -> None:
     ada = PatientFactory(practitioner=None)
-    values = Scene(AStep(ada)).values
+    values = Scene(AStep(ada)).values(VARIABLES)
     assert "practitioner.name" not in values
     assert "appointment.starts_at" not in values
 
 
 def test_text_about_no_patient_speaks_for_the_clinic() -> None:
-    values = Scene(AStep(ClinicFactory())).values
+    values = Scene(AStep(ClinicFactory())).values(VARIABLES)
     assert values["clinic.name"] == "Riverside Clinic"
     assert "patient.first_name" not in values
 
@@ -63,7 +63,7 @@ def test_text_about_no_patient_speaks_for_the_clinic() -> None:
 def test_a_merged_patient_is_spoken_of_by_the_record_that_is_kept() -> None:
     double, ada = PatientFactory(first_name="Adda"), PatientFactory(first_name="Ada")
     double.perform("merge", by=Actor.system(), into=ada)
-    assert Scene(AStep(double)).values["patient.first_name"] == "Ada"
+    assert Scene(AStep(double)).values(VARIABLES)["patient.first_name"] == "Ada"
 
 
 def test_samples_fill_every_variable() -> None:

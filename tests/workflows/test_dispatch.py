@@ -194,7 +194,7 @@ def test_built_in_reactions_run_beside_automations(patient):
     told: list[str] = []
     reaction = Reaction(
         name="test_reaction", says="Tested.", on=(events.get("patient.onboarded"),),
-        run=lambda event: told.append(event.name),
+        run=lambda steps: [told.append(step.event.name) for step in steps],
     )  # fmt: skip
     with reactions.temporarily(reaction):
         patient.perform("onboard", by=SYSTEM)

@@ -36,12 +36,23 @@ from workflows.catalogue.ports import (
     reactions,
 )
 from workflows.catalogue.record import Record, RecordQuerySet
-from workflows.catalogue.recording import acting, cause, draft, emit, enqueue, on_behalf_of, quietly
+from workflows.catalogue.recording import (
+    Cause,
+    acting,
+    because_of,
+    cause,
+    draft,
+    emit,
+    enqueue,
+    on_behalf_of,
+    quietly,
+)
 
 __all__ = [
     "SILENT",
     "Action",
     "Answer",
+    "Cause",
     "Channel",
     "Conflict",
     "Done",
@@ -74,6 +85,7 @@ __all__ = [
     "ValueKind",
     "acting",
     "actions",
+    "because_of",
     "cause",
     "channels",
     "draft",

@@ -6,7 +6,7 @@ to the world, later and outside of it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -16,6 +16,7 @@ from django.db import models
 
 from careops.access.actor import Actor
 from workflows.catalogue.event import Event
+from workflows.catalogue.recording import Cause
 from workflows.catalogue.registry import Registry
 
 
@@ -75,6 +76,10 @@ class Step(Protocol):
         """The automation, with the permissions of its published version."""
 
     @property
+    def cause(self) -> Cause:
+        """On whose behalf and because of what this step changes anything; in force already while an action runs alone."""
+
+    @property
     def at(self) -> datetime:
         """The moment of this attempt, by the database's clock."""
 
@@ -103,12 +108,15 @@ class Action:
     what it tells; ``causes`` the events it may
     bring about (for the ripple check); ``subjects`` restricts it to events about these models ("" = any); ``says``
     turns the cleaned parameters into a sentence. ``run`` returns an Outcome or raises StepFailed or TryLater.
+    ``run_many`` may do the same for many runs that stand at the same step, in a few statements instead of a few for
+    each: it returns their outcomes in order, and where it raises anything, each is run alone instead.
     """
 
     name: str
     label: Any
     form: type[forms.Form]
     run: Callable[[Step, Mapping[str, Any]], Outcome]
+    run_many: Callable[[Sequence[Step], Mapping[str, Any]], Sequence[Outcome]] | None = None
     says: Callable[[Mapping[str, Any]], str]
     needs: Callable[[Mapping[str, Any], str], frozenset[str]]
     causes: tuple[Event, ...] = ()

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
 
 from django.db import models
 
+from workflows.catalogue.action import Step
 from workflows.catalogue.event import Event
 from workflows.catalogue.registry import Registry
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reaction:
-    """A consequence of an event that is declared in code: run and fenced like a step, and cannot be switched off."""
+    """A consequence of an event that is declared in code: run and fenced like a step, and cannot be switched off.
+
+    ``run`` answers many events at once: one result per step, in order, of references only.
+    """
 
     name: str
     says: Any
     on: tuple[Event, ...]
-    run: Callable[[Any], Mapping[str, Any] | None]
+    run: Callable[[Sequence[Step]], Sequence[Mapping[str, Any] | None]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

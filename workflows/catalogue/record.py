@@ -20,7 +20,7 @@ from careops.lib.ids import uuid7
 from workflows.catalogue.errors import Conflict, MisusedMachine
 from workflows.catalogue.event import Event, events
 from workflows.catalogue.pending import Pending
-from workflows.catalogue.recording import Draft, draft, sink
+from workflows.catalogue.recording import Cause, Draft, because_of, cause, draft, sink
 
 
 class RecordQuerySet(models.QuerySet[Any]):
@@ -258,16 +258,22 @@ class Record(models.Model):
         return True
 
     @classmethod
-    def create_many(cls, records: Sequence[Self], *, batch_size: int = 1000) -> list[Self]:
-        """Insert all of them and record their created events, in one transaction."""
+    def create_many(
+        cls, records: Sequence[Self], *, causes: Sequence[Cause] = (), batch_size: int = 1000
+    ) -> list[Self]:
+        """Insert all of them and record their created events, in one transaction.
+
+        ``causes`` are the records' own, in their order, where not one and the same thing brought all of them about.
+        """
         with transaction.atomic():
             created: list[Self] = models.QuerySet[Any](cls).bulk_create(records, batch_size=batch_size)
             told: list[Draft] = []
             pending = Pending.now()
-            for record in created:
+            for index, record in enumerate(created):
                 record._remember()
                 record._pending = pending
-                told += record._created_drafts()
+                with because_of(causes[index] if causes else cause()):
+                    told += record._created_drafts()
             if told:
                 sink().record(told)
         return created

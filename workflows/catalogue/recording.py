@@ -51,9 +51,16 @@ def acting(
     quiet: bool = False,
 ) -> Iterator[Cause]:
     """Everything recorded inside the block was done by that actor, for that reason."""
-    token = _cause.set(Cause(by, correlation_id, caused_by, depth, quiet))
-    try:
+    with because_of(Cause(by, correlation_id, caused_by, depth, quiet)):
         yield _cause.get()
+
+
+@contextmanager
+def because_of(one: Cause) -> Iterator[None]:
+    """Everything recorded inside the block has that cause."""
+    token = _cause.set(one)
+    try:
+        yield
     finally:
         _cause.reset(token)
 
@@ -61,21 +68,15 @@ def acting(
 @contextmanager
 def on_behalf_of(by: Actor) -> Iterator[Cause]:
     """The same cause, another actor: ``perform(by=…)`` names who acts without forgetting which run asked for it."""
-    token = _cause.set(replace(cause(), actor=by))
-    try:
+    with because_of(replace(cause(), actor=by)):
         yield _cause.get()
-    finally:
-        _cause.reset(token)
 
 
 @contextmanager
 def quietly() -> Iterator[None]:
     """Imports: events are recorded, but no automation, webhook or plugin hears of them."""
-    token = _cause.set(replace(cause(), quiet=True))
-    try:
+    with because_of(replace(cause(), quiet=True)):
         yield
-    finally:
-        _cause.reset(token)
 
 
 #: Beyond these a moment is a slip, and one beyond the year 9999 could be stored but never read again.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+from collections import defaultdict
+from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +18,7 @@ from workflows.engine import limits
 from workflows.engine.alarm import step_is_dead
 from workflows.engine.program import program
 from workflows.models import OVER, Delivery, QueueState, Run, StepRun
+from workflows.models.bulk import update_many
 from workflows.models.lease import hold, note
 
 if TYPE_CHECKING:
@@ -26,39 +29,102 @@ if TYPE_CHECKING:
 SETTLED = (QueueState.DONE, QueueState.FAILED, QueueState.CANCELLED)
 
 
-def results(run: Run) -> dict[str, Any]:
-    """What earlier steps of the run brought, by step key."""
-    return dict(run.steps.filter(state=QueueState.DONE).values_list("key", "result"))
+def results(runs: Iterable[Run]) -> dict[int, dict[str, Any]]:
+    """What the steps that are done brought, by step key, for each run."""
+    found: dict[int, dict[str, Any]] = defaultdict(dict)
+    done = StepRun.objects.filter(run__in=[run.pk for run in runs], state=QueueState.DONE)
+    for run_id, key, result in done.values_list("run_id", "key", "result"):
+        found[run_id][key] = result
+    return found
 
 
-def finish(row: StepRun, at: datetime, outcome: Outcome | Skipped) -> None:
-    """Write the outcome of a step that is held in this transaction, and set its run going again."""
-    row.log = note(row, at=at)
-    row.lease_until = None
-    row.alone, row.crashes = False, 0
-    row.error = row.error_code = ""
-    if isinstance(outcome, Until):
-        row.state, row.due_at, row.rested, row.result = (
-            QueueState.DUE,
-            outcome.moment,
-            True,
-            dict(outcome.result),
-        )
-    elif isinstance(outcome, Answer):
-        _await(row, outcome.delivery_key)
-    elif isinstance(outcome, Done):
-        _end(row, QueueState.DONE, at, dict(outcome.result))
-        _next(row, at)
-    elif isinstance(outcome, Stop):
-        _end(row, QueueState.DONE, at, {"stopped": outcome.reason})
-        end_run(row.run, Run.State.STOPPED, at)
-    else:
-        _end(row, QueueState.SKIPPED, at, {})
-        if outcome.stop:
-            end_run(row.run, Run.State.STOPPED, at)
+class Book:
+    """What becomes of a batch: written at its end, in a few statements however many steps it holds."""
+
+    #: What the end of an attempt may change of a step's row.
+    STEP = (
+        "state", "due_at", "lease_until", "fence", "alone", "crashes", "error", "error_code", "log", "rested",
+        "awaits", "trace", "result", "finished_at",
+    )  # fmt: skip
+
+    def __init__(self, at: datetime) -> None:
+        self.at = at
+        self._rows: list[StepRun] = []
+        self._following: list[StepRun] = []
+        self._at_their_end: dict[int, Run] = {}
+        self._ended: dict[int, Run] = {}
+
+    def enter(self, row: StepRun, outcome: Outcome | Skipped) -> None:
+        """Note how a step that is held in this transaction ended."""
+        self._rows.append(row)
+        row.log = note(row, at=self.at)
+        row.lease_until = None
+        row.alone, row.crashes = False, 0
+        row.error = row.error_code = ""
+        if isinstance(outcome, Until):
+            row.state, row.due_at, row.rested = QueueState.DUE, outcome.moment, True
+            row.result = dict(outcome.result)
+        elif isinstance(outcome, Answer):
+            _await(row, outcome.delivery_key)
+        elif isinstance(outcome, Done):
+            self._close(row, QueueState.DONE, dict(outcome.result))
+            self.go_on(row)
+        elif isinstance(outcome, Stop):
+            self._close(row, QueueState.DONE, {"stopped": outcome.reason})
+            self.end(row.run, Run.State.STOPPED)
         else:
-            _next(row, at)
-    row.save()
+            self._close(row, QueueState.SKIPPED, {})
+            if outcome.stop:
+                self.end(row.run, Run.State.STOPPED)
+            else:
+                self.go_on(row)
+
+    def leave_out(self, row: StepRun) -> None:
+        """A person skips the step; the run goes on with the next one."""
+        self._rows.append(row)
+        row.log = note(row, at=self.at, error="skipped by a person")
+        row.fence += 1
+        row.lease_until = None
+        self._close(row, QueueState.SKIPPED, {})
+        self.go_on(row)
+
+    def _close(self, row: StepRun, state: QueueState, result: dict[str, Any]) -> None:
+        row.state, row.finished_at, row.result = state, self.at, result
+
+    def go_on(self, row: StepRun) -> None:
+        """The run's next step is due now; after the last one the run is done, unless another step is still open."""
+        run = row.run
+        following = program(run.version_id).after(row.key) if run.version_id else None
+        if following is None or _was_there_before(row, following.key):
+            self._at_their_end[run.pk] = run
+        elif run.state == Run.State.RUNNING:
+            self._following.append(
+                StepRun(
+                    run=run,
+                    key=following.key,
+                    position=following.position,
+                    action=following.action,
+                    lane=row.lane,
+                    input=following.parameters,
+                    due_at=self.at,
+                )
+            )
+
+    def end(self, run: Run, state: Run.State) -> None:
+        if run.state == Run.State.RUNNING:
+            run.state, run.finished_at = state, self.at
+            self._ended[run.pk] = run
+
+    def write(self) -> None:
+        update_many(self._rows, self.STEP)
+        StepRun.objects.bulk_create(self._following)
+        if self._at_their_end:
+            open_steps = StepRun.objects.filter(run__in=self._at_their_end).exclude(state__in=OVER)
+            busy = set(open_steps.values_list("run_id", flat=True))
+            for run in self._at_their_end.values():
+                if run.pk not in busy:
+                    self.end(run, Run.State.DONE)
+        update_many(list(self._ended.values()), ("state", "finished_at"))
 
 
 def _await(row: StepRun, key: str) -> None:
@@ -68,42 +134,22 @@ def _await(row: StepRun, key: str) -> None:
     row.state, row.rested = (QueueState.DUE, True) if settled else (QueueState.WAITING, False)
 
 
-def skip(row: StepRun, at: datetime) -> None:
-    """A person leaves the step out; the run goes on with the next one."""
-    row.log = note(row, at=at, error="skipped by a person")
-    row.fence += 1
-    row.lease_until = None
-    _end(row, QueueState.SKIPPED, at, {})
-    _next(row, at)
-    row.save()
-
-
-def _end(row: StepRun, state: QueueState, at: datetime, result: dict[str, Any]) -> None:
-    row.state, row.finished_at, row.result = state, at, result
-
-
-def _next(row: StepRun, at: datetime) -> None:
-    run = row.run
-    following = program(run.version_id).after(row.key) if run.version_id else None
-    if following is None or _was_there_before(row, following.key):
-        if not run.steps.exclude(pk=row.pk).exclude(state__in=OVER).exists():
-            end_run(run, Run.State.DONE, at)
-    elif run.state == Run.State.RUNNING:
-        StepRun.objects.create(
-            run=run, key=following.key, position=following.position, action=following.action, lane=row.lane,
-            input=following.parameters, due_at=at,
-        )  # fmt: skip
-
-
 def _was_there_before(row: StepRun, key: str) -> bool:
     """The run went on without this step, which failed then and is tried again now."""
     return len(row.log) > 1 and row.run.steps.filter(key=key).exists()
 
 
+def skip(row: StepRun, at: datetime) -> None:
+    """A person leaves the step, which is held in this transaction, out."""
+    book = Book(at)
+    book.leave_out(row)
+    book.write()
+
+
 def end_run(run: Run, state: Run.State, at: datetime) -> None:
-    if run.state == Run.State.RUNNING:
-        run.state, run.finished_at = state, at
-        run.save(update_fields=["state", "finished_at"])
+    book = Book(at)
+    book.end(run, state)
+    book.write()
 
 
 def fail(row: StepRun, code: str, words: str, *, permanent: bool) -> None:
@@ -127,11 +173,12 @@ def fail(row: StepRun, code: str, words: str, *, permanent: bool) -> None:
 
 def after_death(row: StepRun) -> None:
     """A step is a dead letter: its run fails, or goes on where the step says so; people are told."""
-    run = row.run
+    book = Book(clock.now())
     if _goes_on(row):
-        _next(row, clock.now())
+        book.go_on(row)
     else:
-        end_run(run, Run.State.FAILED, clock.now())
+        book.end(row.run, Run.State.FAILED)
+    book.write()
     step_is_dead(row)
 
 

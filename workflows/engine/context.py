@@ -2,33 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 from django.apps import apps
 from django.conf import settings
 from django.db import models
+from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 
 from careops.access.actor import Actor
 from workflows.catalogue.action import StepFailed
-from workflows.catalogue.recording import cause
+from workflows.catalogue.recording import Cause, cause
 from workflows.conditions import ref
 from workflows.engine.facts import Question, gather
-from workflows.engine.program import Program, ProgramStep
+from workflows.engine.program import Program, program
 from workflows.models import Delivery, Endpoint, EventRecord, StepRun
 
 
-class StepContext:
-    """One attempt of one step; satisfies ``workflows.catalogue.Step``."""
+class Loaded:
+    """The records a batch of events is about, read with one query per model when the first of them is asked for."""
 
-    def __init__(self, row: StepRun, program: Program, at: datetime) -> None:
+    def __init__(self, events: Iterable[EventRecord]) -> None:
+        self._events = list(events)
+        self._found: dict[str, dict[Any, models.Model]] = {}
+
+    def get(self, label: str, pk: Any) -> models.Model | None:
+        if label not in self._found:
+            wanted = {event.subject_id for event in self._events if event.subject_type == label}
+            if label == settings.PERSON_MODEL:
+                wanted |= {event.patient_id for event in self._events if event.patient_id}
+            self._found[label] = apps.get_model(label)._base_manager.in_bulk(wanted)
+        return self._found[label].get(pk)
+
+
+class StepContext:
+    """One attempt of one step; satisfies ``workflows.catalogue.Step``. A built-in reaction has no program."""
+
+    def __init__(self, row: StepRun, at: datetime, loaded: Loaded) -> None:
         self.row = row
-        self.program = program
         self.at = at
-        self._subject: models.Model | None = None
-        self._person: models.Model | None = None
+        self.loaded = loaded
+
+    @cached_property
+    def program(self) -> Program | None:
+        return program(self.row.run.version_id) if self.row.run.version_id else None
 
     @property
     def key(self) -> str:
@@ -36,30 +55,27 @@ class StepContext:
 
     @property
     def actor(self) -> Actor:
-        return self.program.actor
+        return self.program.actor if self.program else Actor.system()
+
+    @property
+    def cause(self) -> Cause:
+        event = self.event
+        return Cause(self.actor, event.correlation_id, caused_by=self.row.run_id, depth=event.depth + 1)
 
     @property
     def event(self) -> EventRecord:
         return self.row.run.event
 
-    @property
-    def step(self) -> ProgramStep:
-        return self.program.step(self.row.key)
-
     def subject(self) -> models.Model:
-        if self._subject is None:
-            self._subject = self._load(self.event.subject_type, self.event.subject_id)
-        return self._subject
+        return self._load(self.event.subject_type, self.event.subject_id)
 
     def person(self) -> models.Model:
         if self.event.patient_id is None:
             raise StepFailed("no_patient", _("The event concerns no patient."))
-        if self._person is None:
-            self._person = self._load(settings.PERSON_MODEL, self.event.patient_id)
-        return self._person
+        return self._load(settings.PERSON_MODEL, self.event.patient_id)
 
     def _load(self, label: str, pk: Any) -> models.Model:
-        found: models.Model | None = apps.get_model(label)._base_manager.filter(pk=pk).first()
+        found = self.loaded.get(label, pk)
         if found is None:
             raise StepFailed("gone", _("The record this step is about does not exist any more."))
         return found

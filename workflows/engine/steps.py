@@ -7,15 +7,16 @@ effects happen once, whoever dies when.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from time import monotonic
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import InterfaceError, OperationalError, transaction
 
-from careops.access.actor import Actor
 from careops.lib import clock
 from workflows.catalogue import (
     Conflict,
@@ -26,15 +27,15 @@ from workflows.catalogue import (
     Outcome,
     StepFailed,
     TryLater,
-    acting,
+    because_of,
 )
-from workflows.catalogue.action import Action
 from workflows.catalogue.ports import reactions
 from workflows.catalogue.registry import UnknownName
 from workflows.engine import advance, limits
-from workflows.engine.context import StepContext
+from workflows.engine.advance import Book
+from workflows.engine.context import Loaded, StepContext
 from workflows.engine.facts import Question, gather
-from workflows.engine.program import program
+from workflows.engine.program import ProgramStep, program
 from workflows.models import Automation, Delivery, QueueState, Run, StepRun
 from workflows.models.lease import claim, hold, release
 
@@ -100,21 +101,28 @@ def _batch(rows: Sequence[StepRun]) -> list[StepRun]:
     begun = monotonic()
     held = _with_stories(hold(StepRun, rows))
     at = clock.now()
-    verdicts = _ask(held, at)
-    for index, row in enumerate(held):
+    judged = _Judged(held, at)
+    book = Book(at)
+    left: list[StepRun] = []
+    for alike in _alike(held):
         if monotonic() - begun > limits.BATCH_SECONDS:
-            return held[index:]
-        advance.finish(row, at, _carry_out(row, at, verdicts.get(row.pk)))
-    return []
+            left += alike
+            continue
+        for row, outcome in zip(alike, _carry_out(alike, at, judged), strict=True):
+            book.enter(row, outcome)
+    book.write()
+    return left
 
 
 def _one(row: StepRun) -> None:
     """One step in its own transaction; its failure is recorded in another one."""
     try:
         with transaction.atomic():
-            for held in _with_stories(hold(StepRun, [row])):
+            if held := _with_stories(hold(StepRun, [row])):
                 at = clock.now()
-                advance.finish(held, at, _carry_out(held, at, _ask([held], at).get(held.pk)))
+                book = Book(at)
+                book.enter(held[0], _carry_out(held, at, _Judged(held, at))[0])
+                book.write()
     except PERMANENT as error:
         advance.fail(row, _code(error), _words(error), permanent=True)
     except TRANSIENT as error:
@@ -127,18 +135,63 @@ def _one(row: StepRun) -> None:
 
 
 def _with_stories(held: Sequence[StepRun]) -> list[StepRun]:
-    """The rows with their runs and events at hand, in order of due time; runs that are over drop out."""
-    runs = Run.objects.select_related("event", "automation").in_bulk([row.run_id for row in held])
+    """The rows with their runs and events at hand, in order of due time."""
+    runs = Run.objects.select_related("event").in_bulk([row.run_id for row in held])
     for row in held:
         row.run = runs[row.run_id]
     return sorted(held, key=lambda row: (row.due_at, row.pk))
 
 
-def _ask(rows: Sequence[StepRun], at: Any) -> dict[int, Any]:
-    """The verdict of every step's own condition, read for the whole batch at once."""
+def _alike(rows: Sequence[StepRun]) -> Iterable[list[StepRun]]:
+    """The rows that can be carried out together; each of the others by itself. The oldest come first."""
+    groups: dict[object, list[StepRun]] = defaultdict(list)
+    for row in rows:
+        groups[_what(row)].append(row)
+    return groups.values()
+
+
+def _what(row: StepRun) -> object:
+    run = row.run
+    if run.version_id is None:
+        return run.reaction
+    step = program(run.version_id).step(row.key)
+    return (run.version_id, row.key, run.subject_type) if step.resolve().run_many else row.pk
+
+
+class _Judged:
+    """What decides, before its action, whether a step is carried out: read for the whole batch at once."""
+
+    def __init__(self, rows: Sequence[StepRun], at: datetime) -> None:
+        automations = {row.run.automation_id for row in rows if row.run.automation_id}
+        gone = Automation.objects.filter(pk__in=automations, state=Automation.State.ARCHIVED)
+        self._archived = set(gone.values_list("pk", flat=True))
+        self._verdicts = _ask(rows, at)
+
+    def settle(self, row: StepRun, at: datetime) -> Outcome | Skipped | None:
+        """The outcome of a step whose action need not run, or need not run again; None for the others."""
+        run = row.run
+        if run.automation_id in self._archived:
+            advance.end_run(run, Run.State.CANCELLED, at)
+        if run.state != Run.State.RUNNING:
+            return Skipped(stop=True)
+        if row.awaits:
+            return _answered(row)
+        verdict = self._verdicts.get(row.pk)
+        if verdict is not None:  # asked again when a wait is over: the world may have changed meanwhile
+            row.trace = verdict.trace
+            if not verdict.holds:
+                return Skipped(stop=program(run.version_id).step(row.key).otherwise == "stop")
+        return Done(row.result) if row.rested else None
+
+
+def _ask(rows: Sequence[StepRun], at: datetime) -> dict[int, Any]:
+    """The verdict of every step's own condition."""
     asking = [row for row in rows if row.run.version_id and not row.awaits and _only_if(row).fact_refs()]
+    if not asking:
+        return {}
+    results = advance.results(row.run for row in asking)
     questions = [
-        Question(row.run.event, at, frozenset(_only_if(row).fact_refs()), advance.results(row.run))
+        Question(row.run.event, at, frozenset(_only_if(row).fact_refs()), results.get(row.run_id, {}))
         for row in asking
     ]
     return {
@@ -151,32 +204,36 @@ def _only_if(row: StepRun) -> Any:
     return program(row.run.version_id).step(row.key).only_if
 
 
-def _carry_out(row: StepRun, at: Any, verdict: Any) -> Outcome | Skipped:
-    run = row.run
-    if run.automation is not None and run.automation.state == Automation.State.ARCHIVED:
-        advance.end_run(run, Run.State.CANCELLED, at)
-    if run.state != Run.State.RUNNING:
-        return Skipped(stop=True)
-    by = Actor.system() if run.version_id is None else program(run.version_id).actor
-    event = run.event
-    with acting(by, correlation_id=event.correlation_id, caused_by=run.pk, depth=event.depth + 1):
-        if run.version_id is None:
-            return Done(reactions.get(run.reaction).run(event) or {})
-        if row.awaits:
-            return _answered(row)
-        if verdict is not None:  # asked again when a wait is over: the world may have changed meanwhile
-            row.trace = verdict.trace
-            if not verdict.holds:
-                return Skipped(stop=program(run.version_id).step(row.key).otherwise == "stop")
-        if row.rested:
-            return Done(row.result)
-        context = StepContext(row, program(run.version_id), at)
-        return _run_action(context)
+def _carry_out(rows: Sequence[StepRun], at: datetime, judged: _Judged) -> list[Outcome | Skipped]:
+    """The outcomes of rows that stand at the same step, in their order."""
+    outcomes = [judged.settle(row, at) for row in rows]
+    open_rows = [row for row, outcome in zip(rows, outcomes, strict=True) if outcome is None]
+    if not open_rows:
+        return outcomes  # type: ignore[return-value]  # none of them is None
+    loaded = Loaded(row.run.event for row in open_rows)
+    acted = iter(_act([StepContext(row, at, loaded) for row in open_rows]))
+    return [next(acted) if outcome is None else outcome for outcome in outcomes]
 
 
-def _run_action(context: StepContext) -> Outcome:
-    action: Action = context.step.resolve()
-    form = action.form(data=dict(context.step.parameters))
+def _act(steps: Sequence[StepContext]) -> Sequence[Outcome]:
+    """Run the action, or the reaction, of steps that are all at the same one."""
+    first = steps[0]
+    if first.program is None:
+        reaction = reactions.get(first.row.run.reaction)
+        with because_of(first.cause):
+            return [Done(result or {}) for result in reaction.run(steps)]
+    step = first.program.step(first.row.key)
+    action, given = step.resolve(), _given(first, step)
+    if action.run_many and len(steps) > 1:
+        return action.run_many(steps, given)
+    with because_of(first.cause):
+        return [action.run(first, given)]
+
+
+def _given(context: StepContext, step: ProgramStep) -> Mapping[str, Any]:
+    """The step's parameters as its action's form cleans them. Raises StepFailed, or NotPermitted for lack of a right."""
+    action = step.resolve()
+    form = action.form(data=dict(step.parameters))
     if not form.is_valid():
         raise StepFailed(
             "bad_parameters", "; ".join(f"{name}: {text[0]}" for name, text in form.errors.items())
@@ -184,7 +241,7 @@ def _run_action(context: StepContext) -> Outcome:
     for permission in sorted(action.needs(form.cleaned_data, context.event.subject_type)):
         if not context.actor.has_perm(permission):
             raise NotPermitted(action.name, permission)
-    return action.run(context, form.cleaned_data)
+    return form.cleaned_data
 
 
 def _answered(row: StepRun) -> Outcome:

@@ -1,0 +1,1 @@
+"""The API's nouns of people: one file each."""
