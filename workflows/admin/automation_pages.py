@@ -23,11 +23,11 @@ from workflows.admin.preview import previews
 from workflows.admin.readback import changes, granted, read_back
 from workflows.admin.rehearsal import candidates, rehearse
 from workflows.admin.samples import describe_trigger
-from workflows.admin.traces import require_readable
 from workflows.catalogue import NotPermitted, actions
 from workflows.conditions import audience, sentence, split
 from workflows.engine.publish import publish
 from workflows.models import Automation, EventRecord, Step
+from workflows.traces import require_readable
 
 
 class AutomationPages:

@@ -20,10 +20,10 @@ from workflows.admin.links import for_reader, page_of, patient_page
 from workflows.admin.nonmatch import names_of
 from workflows.admin.run import COLORS, badge, linked
 from workflows.admin.timeline import TONES
-from workflows.admin.traces import why_not
 from workflows.catalogue import events
 from workflows.facts import ACTORS
 from workflows.models import EventRecord, NonMatch
+from workflows.traces import why_not
 
 
 class NameFilter(admin.SimpleListFilter):

@@ -18,8 +18,8 @@ from careops.surfaces.links import link_to
 from careops.surfaces.readonly import ReadOnlyAdmin
 from workflows.admin.links import page_of, patient_page
 from workflows.admin.run import linked
-from workflows.admin.traces import lines, why_not
 from workflows.models import Automation, NonMatch
+from workflows.traces import lines, why_not
 
 
 def _uuid(value: str | None) -> UUID | None:

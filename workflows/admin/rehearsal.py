@@ -11,13 +11,13 @@ from django.utils.translation import gettext as _
 from careops.access.actor import Actor
 from careops.access.audit import audit
 from careops.access.models import AuditEntry
-from workflows.admin.traces import Line, lines, require_readable
 from workflows.catalogue import events
 from workflows.catalogue.registry import UnknownName
 from workflows.conditions import Group, Verdict, parse
 from workflows.engine.facts import Question, gather
 from workflows.engine.publish import say_step
 from workflows.models import Automation, EventRecord
+from workflows.traces import Line, lines, require_readable
 
 MOST = 20
 

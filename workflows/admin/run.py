@@ -23,8 +23,8 @@ from workflows.admin.links import for_reader, page_of, patient_page
 from workflows.admin.operations import buttons, operate_view
 from workflows.admin.queue_health import queue_health_view
 from workflows.admin.story import caused, told
-from workflows.admin.traces import lines
 from workflows.models import QueueState, Run, StepRun
+from workflows.traces import lines
 
 COLORS = {"running": "info", "done": "success", "stopped": "", "failed": "danger", "cancelled": "warning"}
 

@@ -19,9 +19,9 @@ from careops.surfaces.timeline import Link
 from workflows.admin.links import for_reader, page_of
 from workflows.admin.operations import Button, buttons
 from workflows.admin.timeline import TONES
-from workflows.admin.traces import Line, lines
 from workflows.catalogue import actions, reactions
 from workflows.models import Delivery, EventRecord, QueueState, Run, StepRun
+from workflows.traces import Line, lines
 
 
 @dataclass(frozen=True, slots=True)
