@@ -106,6 +106,7 @@ GROUPS: tuple[tuple[Any, tuple[Page, ...]], ...] = (
     (_("Access"), (
         Page(_("Users"), "person", "access.user"),
         Page(_("Roles"), "badge", "auth.group"),
+        Page(_("API keys"), "key", "access.apikey"),
         Page(_("Audit trail"), "policy", "access.auditentry"),
     )),
 )  # fmt: skip

@@ -57,6 +57,8 @@ INSTALLED_APPS = [
     "allauth.mfa",
     "csp",
     "django_q",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
     "careops",
     "careops.access",
     "careops.surfaces",
@@ -70,6 +72,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "careops.access.middleware.ContentSecurityPolicy",
+    "careops.surfaces.api.middleware.ApiRequests",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -241,6 +244,31 @@ ENGINE = {
 # Hosts that outbound HTTP may reach although they are private: "127.0.0.1:9000,10.0.0.5:443".
 OUTBOUND_ALLOW = env.list("CAREOPS_OUTBOUND_ALLOW", default=[])
 INBOUND_SECRETS = {"junction": env.list("CAREOPS_JUNCTION_SECRETS", default=[])}
+
+# ── The API (docs/api.md) ─────────────────────────────────────────────────────────────────────────────────
+# What holds for every address stands in careops.surfaces.api; these are the framework's defaults made harmless.
+REST_FRAMEWORK = {
+    "DEFAULT_METADATA_CLASS": None,
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAdminUser"],
+    "URL_FORMAT_OVERRIDE": None,
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "CareOps",
+    "VERSION": "1",
+    "DESCRIPTION": "Patients, visits, tasks, messages, orders, labs, automations, and what happens to them.",
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "COMPONENT_SPLIT_REQUEST": True,
+    # Enumerations stay where they are used: a new noun needs no name for its states in this file.
+    "POSTPROCESSING_HOOKS": ["careops.surfaces.api.schema.add_what_holds_everywhere"],
+}
+API_KEY_PER_MINUTE = env.int("CAREOPS_API_KEY_PER_MINUTE", default=600)
+API_STAFF_PER_MINUTE = env.int("CAREOPS_API_STAFF_PER_MINUTE", default=300)
+API_FAILED_KEYS_PER_MINUTE = env.int("CAREOPS_API_FAILED_KEYS_PER_MINUTE", default=30)
+# Requests that may wait for news at once, over all web processes: each keeps one of their threads.
+API_WAITING = env.int("CAREOPS_API_WAITING", default=2)
 
 # django-q2 only carries "drain now"; our own tables own durability, so its queue may be lost at any moment.
 Q_CLUSTER = {

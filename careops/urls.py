@@ -6,7 +6,7 @@ from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.urls import include, path
 
-from careops import travel, views
+from careops import api, travel, views
 from labs.portal.urls import urlpatterns as labs_pages
 from orders.portal.urls import urlpatterns as orders_pages
 from patients.portal.urls import urlpatterns as patients_pages
@@ -23,6 +23,7 @@ urlpatterns = [
     path("demo/travel/", travel.view, name="travel"),
     path("portal/", include((portal, "portal"))),
     path("accounts/", include("allauth.urls")),
+    path("api/", include(api.urlpatterns)),
     path("hooks/<slug:source>/", receive, name="inbound"),
     path("healthz", views.healthz, name="healthz"),
     path("readyz", views.readyz, name="readyz"),

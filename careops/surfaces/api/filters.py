@@ -1,0 +1,55 @@
+"""Which narrowings a list takes: those its FilterSet declares, and no others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import django_filters
+from django.db.models import Model, QuerySet
+from django.utils.translation import gettext_lazy as _
+from django_filters.rest_framework import DjangoFilterBackend
+from rest_framework.request import Request
+
+from careops.surfaces.api.problem import bad_parameters
+
+Moment = django_filters.IsoDateTimeFilter
+ReferenceFilter = django_filters.UUIDFilter
+Text = django_filters.CharFilter
+Choice = django_filters.MultipleChoiceFilter
+YesNo = django_filters.BooleanFilter
+
+
+def state_filter(model: type[Model]) -> Choice:
+    """``?state=a&state=b``: records in either state."""
+    return choice_filter(model, "state")
+
+
+def choice_filter(model: type[Model], name: str) -> Choice:
+    """One or more of the values a column may have."""
+    choices = list(model._meta.get_field(name).flatchoices)
+    return Choice(field_name=name, choices=choices, label=_("one or more"))
+
+
+class Filters(django_filters.FilterSet):
+    """The base of all filters. Declare each one: a column that is not named is not asked."""
+
+
+class RecordFilters(Filters):
+    """The filters of a noun; what every noun can be asked besides is the moment since which it changed."""
+
+    updated_since = Moment(
+        field_name="updated_at", lookup_expr="gte",
+        label=_("Only what changed then or later, in the order of change."),
+    )  # fmt: skip
+
+
+class DeclaredFilters(DjangoFilterBackend):
+    """django-filter's own, with our shape of refusal."""
+
+    def filter_queryset(self, request: Request, queryset: QuerySet[Any], view: Any) -> QuerySet[Any]:
+        filterset = self.get_filterset(request, queryset, view)
+        if filterset is None:
+            return queryset
+        if not filterset.is_valid():
+            raise bad_parameters(filterset.errors)
+        return filterset.qs

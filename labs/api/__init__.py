@@ -1,0 +1,1 @@
+"""The API of labs: what was ordered, and what came of it."""
