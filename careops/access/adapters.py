@@ -17,7 +17,8 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from careops.access import second_factor
 from careops.access.models import User
@@ -29,6 +30,13 @@ def user_display(user: User) -> str:
 
 
 class AccountAdapter(DefaultAccountAdapter):
+    #: The ways to prove oneself again, as the buttons name them.
+    ways = {
+        "reauthenticate": _("Use my password"),
+        "mfa_reauthenticate": _("Enter a code"),
+        "mfa_reauthenticate:webauthn": _("Use a passkey"),
+    }
+
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         """Patients may, unless the clinic switched it off (CAREOPS_SIGN_UP). Staff are made by the security admin."""
         return bool(settings.SIGN_UP)
@@ -61,10 +69,13 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def get_reauthentication_methods(self, user: User) -> list[dict[str, Any]]:
         """The ways to prove oneself again; for staff who owe their second factor a password is none."""
+        owed = second_factor.is_owed(self.request)
         methods = super().get_reauthentication_methods(user)
-        if second_factor.is_owed(self.request):
-            return [method for method in methods if method["id"] != "reauthenticate"]
-        return methods
+        return [
+            {**method, "description": self.ways[method["id"]]}
+            for method in methods
+            if not (owed and method["id"] == "reauthenticate")
+        ]
 
     def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
         """Is a step-up due? A sign-in counts as one: nobody types the same password twice in a minute."""
@@ -91,7 +102,7 @@ class MFAAdapter(DefaultMFAAdapter):
     def generate_authenticator_name(self, user: User, type: Authenticator.Type) -> str:
         """What a passkey is called until somebody names it."""
         others = Authenticator.objects.filter(user=user, type=type).count()
-        return _("Passkey {number}").format(number=others + 1) if others else _("Passkey")
+        return gettext("Passkey {number}").format(number=others + 1) if others else gettext("Passkey")
 
     def encrypt(self, text: str) -> str:
         return _keyring().encrypt(text.encode()).decode()

@@ -59,19 +59,15 @@ def live_server(plain_http: None) -> Iterator[LiveServer]:
 
 
 @pytest.fixture
-def at_browser(chromium: Any, live_server: Any) -> Iterator[Callable[..., Any]]:
-    """``at_browser(olga, width=390)``: a page signed in as Olga, with the errors it meets in ``page.troubles``."""
+def at_door(chromium: Any, live_server: Any) -> Iterator[Callable[..., Any]]:
+    """``at_door(width=390)``: a page nobody is signed in on, with the errors it meets in ``page.troubles``."""
     contexts: list[Any] = []
 
-    def open_for(user: User, width: int = 1280, **options: Any) -> Any:
+    def open_for(width: int = 1280, **options: Any) -> Any:
         context = chromium.new_context(
             base_url=live_server.url, viewport={"width": width, "height": 900}, **options
         )
         contexts.append(context)
-        key = sign_in(Client(), user).cookies[django_settings.SESSION_COOKIE_NAME].value
-        context.add_cookies(
-            [{"name": django_settings.SESSION_COOKIE_NAME, "value": key, "url": live_server.url}]
-        )
         page = context.new_page()
         page.set_default_timeout(30_000)
         page.troubles = []
@@ -82,6 +78,20 @@ def at_browser(chromium: Any, live_server: Any) -> Iterator[Callable[..., Any]]:
     yield open_for
     for context in contexts:
         context.close()
+
+
+@pytest.fixture
+def at_browser(at_door: Callable[..., Any], live_server: Any) -> Callable[..., Any]:
+    """``at_browser(olga, width=390)``: such a page, signed in as Olga."""
+
+    def open_for(user: User, width: int = 1280, **options: Any) -> Any:
+        page = at_door(width, **options)
+        name = django_settings.SESSION_COOKIE_NAME
+        key = sign_in(Client(), user).cookies[name].value
+        page.context.add_cookies([{"name": name, "value": key, "url": live_server.url}])
+        return page
+
+    return open_for
 
 
 def _note(page: Any, said: Any) -> None:
