@@ -6,13 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from allauth.account.adapter import get_adapter as get_account_adapter
+from allauth.account.adapter import get_adapter
 from allauth.account.fields import PasswordField
 from allauth.account.forms import ConfirmEmailVerificationCodeForm, ConfirmLoginCodeForm, LoginForm
 from allauth.account.stages import LoginByCodeStage, LoginStageController
 from allauth.core import context
 from allauth.core.internal import ratelimit
-from allauth.mfa.adapter import get_adapter as get_mfa_adapter
 from allauth.mfa.base.forms import AuthenticateForm, ReauthenticateForm
 from allauth.mfa.models import Authenticator
 from allauth.mfa.webauthn.forms import (
@@ -21,6 +20,7 @@ from allauth.mfa.webauthn.forms import (
     LoginWebAuthnForm,
     ReauthenticateWebAuthnForm,
 )
+from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 NUMBER_PAD = {"inputmode": "numeric"}
@@ -55,7 +55,7 @@ class CountedTries:
             context.request, app="allauth.account", action="code_failed", key=self.address()
         )
         if usage is None:
-            raise get_account_adapter().validation_error("too_many_login_attempts")
+            raise get_adapter().validation_error("too_many_login_attempts")
         code = super().clean_code()
         usage.rollback()
         return str(code)
@@ -102,19 +102,24 @@ class SecondFactorAgainForm(OwnFactors, ReauthenticateForm):
 
 
 @contextmanager
-def refusing_nonsense() -> Iterator[None]:
-    """What is no passkey's answer at all is a wrong answer; the library stumbles over missing keys."""
+def one_refusal() -> Iterator[None]:
+    """One answer to an unknown passkey, a wrong signature and plain nonsense, at which the library would stumble."""
+    refusal = ValidationError(_("This passkey does not work here."), code="incorrect_code")
     try:
         yield
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise get_mfa_adapter().validation_error("incorrect_code") from error
+        raise refusal from error
+    except ValidationError as error:
+        if error.code != refusal.code:  # too many tries, say
+            raise
+        raise refusal from error
 
 
 class Unshaken:
-    """Refuses nonsense in place of an answer."""
+    """Refuses whatever is no valid answer, and says so in words about passkeys."""
 
     def clean_credential(self) -> Authenticator:
-        with refusing_nonsense():
+        with one_refusal():
             return super().clean_credential()
 
 
@@ -148,5 +153,5 @@ class AddPasskeyForm(AddWebAuthnForm):
         )
 
     def clean(self) -> dict[str, Any]:
-        with refusing_nonsense():
+        with one_refusal():
             return super().clean()

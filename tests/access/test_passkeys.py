@@ -7,6 +7,7 @@ import time
 
 import pytest
 from allauth.mfa.models import Authenticator
+from django.contrib.messages import get_messages
 from django.core import mail
 from django.http import HttpResponse
 from django.test import Client
@@ -72,7 +73,9 @@ def test_a_key_that_asked_for_no_finger_face_or_pin_signs_in_nobody(client, key)
 def test_somebody_elses_key_signs_in_nobody(client, key):
     stranger = SoftPasskey(id=key.id)
     stranger.user = key.user
-    assert sign_in_by_passkey(client, stranger)["Location"] == LOGIN
+    refused = sign_in_by_passkey(client, stranger)
+    assert refused["Location"] == LOGIN
+    assert str(list(get_messages(refused.wsgi_request))[-1]) == "This passkey does not work here."
     assert "_auth_user_id" not in client.session
 
 
@@ -145,6 +148,19 @@ def test_removing_the_last_one_leads_back_to_the_choice(client, root, key):
     assert not Authenticator.objects.filter(user=root).exists()
     assert mail.outbox[-1].subject == "A passkey was removed"
     assert client.get(ADMIN)["Location"] == f"{FACTORS}?next=%2Fadmin%2F"
+
+
+def test_many_keys_cost_the_pages_no_more_than_one(client, root, key, django_assert_num_queries):
+    sign_in_by_passkey(client, key)
+    one = Authenticator.objects.get(user=root, type="webauthn")
+    for _number in range(4):
+        Authenticator.objects.create(user=root, type="webauthn", data=one.data)
+    client.get(FACTORS)  # the session notes that it is in use
+    # The session, the user, whether they have a factor, their factors, and for the page once more whether any.
+    with django_assert_num_queries(5):
+        assert client.get(FACTORS).content.decode().count("my phone</strong>") == 5
+    with django_assert_num_queries(4):
+        assert client.get(f"{FACTORS}webauthn/").content.decode().count("my phone</strong>") == 5
 
 
 def test_nobody_reaches_anothers_key(client, root, key, omar, sign_in, enrol_passkey):

@@ -287,7 +287,7 @@ def assert_signed_in(page: Any, address: str) -> None:
 
 def test_staff_make_a_passkey_and_sign_in_with_nothing_else(at_door, root_confirmed):
     page = at_door(390)
-    set_device = device(page)
+    set_device, look = device(page), inspect(page)
     go(page, "account_login")
     fill(page, Email=root_confirmed.email)
     press(page, "Email me a code")
@@ -310,12 +310,14 @@ def test_staff_make_a_passkey_and_sign_in_with_nothing_else(at_door, root_confir
     set_device(isUserVerified=False)  # the wrong finger
     press(page, "Use a passkey")
     page.get_by_text("That did not work.").wait_for()
+    look("the wrong finger")
     set_device(isUserVerified=True)
 
     fill(page, Email=root_confirmed.email)
     press(page, "Use my password")
     fill(page, Password=PASSWORD)
     press(page, "Sign in")
+    look("a passkey as second factor")
     press(page, "Use my passkey")
     page.wait_for_url("**/admin/")
 
