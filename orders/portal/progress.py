@@ -70,6 +70,7 @@ class Standing(StrEnum):
     CURRENT = "current"
     AHEAD = "ahead"
     STOPPED = "stopped"
+    UNFINISHED = "unfinished"
 
 
 #: How the line says it in words, beside the sign.
@@ -77,7 +78,8 @@ SAYS: dict[str, Any] = {
     Standing.PASSED: gettext_lazy("done"),
     Standing.CURRENT: gettext_lazy("now"),
     Standing.AHEAD: gettext_lazy("to come"),
-    Standing.STOPPED: gettext_lazy("stopped here"),
+    Standing.STOPPED: gettext_lazy("nothing follows"),
+    Standing.UNFINISHED: gettext_lazy("not finished"),
 }
 
 
@@ -114,8 +116,8 @@ class Progress:
     @property
     def track(self) -> Sequence[Mark]:
         """Where each gate stands on a line from 0 to 100."""
-        step = 92 / max(len(self.gates) - 1, 1)
-        places = [round(4 + step * place, 2) for place in range(len(self.gates))]
+        step = 100 / max(len(self.gates) - 1, 1)
+        places = [round(step * place, 2) for place in range(len(self.gates))]
         return [
             Mark(gate, f"{x}%", f"{places[max(place - 1, 0)]}%")
             for place, (gate, x) in enumerate(zip(self.gates, places, strict=True))
@@ -153,10 +155,16 @@ def _gates(order: Order, entered: Mapping[str, datetime]) -> Iterator[Gate]:
     passed = behind & ({OrderState.PENDING, *entered} | certain(OrderState.PENDING, here))
     for state in sorted(passed, key=STATES.index):
         at = order.created_at if state == OrderState.PENDING else entered.get(state)
-        yield Gate(WORDS[state][0], Standing.PASSED, at)
+        left = here == OrderState.CANCELLED and state == _latest(entered, behind)
+        yield Gate(WORDS[state][0], Standing.UNFINISHED if left else Standing.PASSED, at)
     yield Gate(WORDS[here][0], STANDINGS.get(here, Standing.CURRENT), order.state_entered_at)
     for state in sorted(certain(here, OrderState.SHIPPED) | _end_of(here), key=STATES.index):
         yield Gate(WORDS[state][0], Standing.AHEAD)
+
+
+def _latest(entered: Mapping[str, datetime], among: set[OrderState]) -> str | None:
+    """Where it stood when it was called off: that gate was never passed."""
+    return max((state for state in entered if state in among), key=entered.__getitem__, default=None)
 
 
 def _end_of(here: OrderState) -> set[OrderState]:

@@ -71,7 +71,7 @@ MOVES = {
         done=gettext_lazy("Thank you. We will expect you on %(when)s."),
     ),
     "cancel": Wording(
-        offer=gettext_lazy("Cancel"),
+        offer=gettext_lazy("Cancel visit"),
         title=gettext_lazy("Cancel this visit?"),
         says=gettext_lazy("We will give the time to somebody else and offer you another one."),
         button=gettext_lazy("Cancel the visit"),

@@ -39,6 +39,7 @@ class HomeView(PortalView):
     def get(self, request: HttpRequest) -> HttpResponse:
         shown = panels(self)
         return self.show(
+            today=self.now,
             todos=todos(self),
             panels=[panel for panel in shown if not panel.aside],
             asides=[panel for panel in shown if panel.aside],

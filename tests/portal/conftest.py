@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
+from html import unescape
 from typing import Any
 
 import pytest
 from django.test import Client
 
+from careops.access.actor import Actor
 from careops.access.models import User
 from careops.lib import clock
+from labs.models import Report
 from patients.models import Appointment, Patient
 from tests.conftest import person
 from tests.factories.patients import AppointmentFactory
@@ -45,11 +49,13 @@ def visit_in(patient: Patient, **ahead: float) -> Appointment:
     )
 
 
+def released(report: Report) -> Report:
+    """The same report, final and released to its patient; it needs a marker."""
+    return report.perform("finalise", by=Actor.system()).perform("release", by=Actor.system())
+
+
 def text_of(answer: Any) -> str:
     """What the page says, without its markup and with single spaces."""
-    import re
-    from html import unescape
-
     body = re.sub(r"<(style|title)[^>]*>.*?</\1>|<[^>]+>", " ", answer.content.decode(), flags=re.DOTALL)
     return " ".join(unescape(body).split())
 

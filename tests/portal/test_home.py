@@ -1,0 +1,167 @@
+"""The first page: what there is to do stands first, each with a reason and a day; then what is coming up and new."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from careops.access.models import AuditEntry
+from patients.models import Appointment
+from tests.factories.labs import LabOrderFactory, ReportFactory, ResultFactory
+from tests.factories.orders import OrderFactory
+from tests.portal.conftest import released, text_of, visit_in
+
+pytestmark = pytest.mark.django_db
+HOME = "/portal/"
+
+
+def results_for(patient, **fields):
+    report = ReportFactory(order=LabOrderFactory(patient=patient, **fields))
+    ResultFactory(report=report)
+    return released(report)
+
+
+def todos(answer) -> list[str]:
+    return [todo.title for todo in answer.context["todos"]]
+
+
+def panel(answer, title: str) -> list:
+    shown = [*answer.context["panels"], *answer.context["asides"]]
+    return next(panel.rows for panel in shown if panel.title == title)
+
+
+def test_the_front_door_leads_patients_here(at_portal, ada):
+    assert at_portal(ada).get("/")["Location"] == HOME
+
+
+def test_somebody_with_nothing_to_do_hears_so_and_what_will_show_up_where(at_portal, ada):
+    answer = at_portal(ada).get(HOME)
+    shown = text_of(answer)
+    assert "Hello, Ada" in shown
+    assert "You are all set. There is nothing to do for you right now." in shown
+    assert "No visit is planned. Call us at +1 212 555 0100 to book one." in shown
+    assert "Nothing is on its way at the moment." in shown
+    assert "No results yet. Your practitioner releases them here after looking at them." in shown
+
+
+def test_a_booked_visit_is_to_be_confirmed_with_one_press(at_portal, ada):
+    visit = visit_in(ada, days=2)
+    client = at_portal(ada)
+    answer = client.get(HOME)
+    (todo,) = answer.context["todos"]
+    assert todo.title.startswith("Confirm your visit on ")
+    assert (todo.why, todo.due) == ("So that we keep the time free for you.", visit.starts_at)
+    after = client.post(todo.act_url, {"next": HOME}, follow=True)
+    assert after.redirect_chain == [(HOME, 302)]
+    assert todos(after) == []
+    assert Appointment.objects.get().state == "confirmed"
+
+
+def test_what_is_due_first_stands_first_and_what_may_wait_last(at_portal, ada):
+    ada.phone = ""
+    ada.birth_date = None
+    ada.save()
+    later, sooner = visit_in(ada, days=9), visit_in(ada, days=2)
+    visit_in(ada, days=1, state="confirmed")
+    results_for(ada, lab_test__name="Lipid panel")
+    order = OrderFactory(patient=ada, state="awaiting_requirements")
+    unpaid = OrderFactory(patient=ada, state="awaiting_payment")
+    answer = at_portal(ada).get(HOME)
+    first, second, *rest = answer.context["todos"]
+    assert [first.due, second.due] == [sooner.starts_at, later.starts_at]
+    assert {(todo.title, todo.why, todo.due) for todo in rest} == {
+        ("Complete your details", "We do not have your phone number and your date of birth yet.", None),
+        ("Look at your new results: Lipid panel", "Your practitioner has released them to you.", None),
+        (
+            f"Send us what order {order.number} needs",
+            "Something is missing that only you can give us, so the order waits.",
+            None,
+        ),
+        (
+            f"Settle the payment of order {unpaid.number}",
+            "The payment did not go through, so the order waits.",
+            None,
+        ),
+    }
+    assert text_of(answer).index("What you can do now") < text_of(answer).index("Your next visits")
+
+
+def test_only_the_nearest_visits_are_asked_about(at_portal, ada):
+    for days in range(1, 8):
+        visit_in(ada, days=days)
+    answer = at_portal(ada).get(HOME)
+    assert len(todos(answer)) == 3
+    assert len(panel(answer, "Your next visits")) == 3
+
+
+def test_results_are_new_until_they_were_opened(at_portal, ada, lena, nia):
+    report = results_for(ada)
+    client = at_portal(ada)
+    page = reverse("portal:report", args=[report.pk])
+    assert todos(client.get(HOME)) == ["Look at your new results: Lipid panel"]
+    assert [card.is_new for card in panel(client.get(HOME), "Recent results")] == [True]
+    client.get(page)
+    assert todos(client.get(HOME)) == []
+    assert [card.is_new for card in panel(client.get(HOME), "Recent results")] == [False]
+
+
+def test_a_look_of_the_clinic_is_not_the_patients(at_portal, ada, nia):
+    report = results_for(ada)
+    AuditEntry.objects.create(
+        actor_kind="staff", actor_id=str(nia.pk), act="view", subject_type="labs.Report",
+        subject_ids=[str(report.pk)], patient_id=ada.pk,
+    )  # fmt: skip
+    assert todos(at_portal(ada).get(HOME)) == ["Look at your new results: Lipid panel"]
+
+
+def test_corrected_results_are_new_again(at_portal, ada, system):
+    report, client = results_for(ada), at_portal(ada)
+    client.get(reverse("portal:report", args=[report.pk]))
+    report.perform("correct", by=system)
+    assert todos(client.get(HOME)) == ["Look at your corrected results: Lipid panel"]
+    client.get(reverse("portal:report", args=[report.pk]))
+    assert todos(client.get(HOME)) == []
+
+
+def test_after_a_month_results_are_no_news(at_portal, ada, travel):
+    results_for(ada)
+    client = at_portal(ada)
+    travel(timedelta(days=31))
+    assert todos(client.get(HOME)) == []
+
+
+def test_orders_that_ended_are_not_under_way(at_portal, ada):
+    for state in ("shipped", "cancelled"):
+        OrderFactory(patient=ada, state=state)
+    current = OrderFactory(patient=ada, state="awaiting_script")
+    assert [card.order for card in panel(at_portal(ada).get(HOME), "Orders under way")] == [current]
+
+
+def test_the_page_takes_as_many_queries_for_twenty_as_for_one(at_portal, ada):
+    client = at_portal(ada)
+    client.get(HOME)
+    costs = []
+    for number in range(1, 21):
+        visit_in(ada, days=number)
+        OrderFactory(patient=ada, state="awaiting_requirements", lines=2)
+        results_for(ada)
+        if number in (1, 20):
+            with CaptureQueriesContext(connection) as queries:
+                client.get(HOME)
+            costs.append(len(queries))
+    assert costs[0] == costs[1] <= 24
+
+
+def test_one_entry_per_kind_says_what_was_listed(at_portal, ada):
+    visit, order, report = visit_in(ada, days=2), OrderFactory(patient=ada), results_for(ada)
+    at_portal(ada).get(HOME)
+    listed = AuditEntry.objects.filter(act="list").values_list("subject_type", "subject_ids", "patient_id")
+    assert sorted(listed) == [
+        ("labs.Report", [str(report.pk)], ada.pk),
+        ("orders.Order", [str(order.pk)], ada.pk),
+        ("patients.Appointment", [str(visit.pk)], ada.pk),
+    ]
