@@ -22,6 +22,7 @@ from patients.api.patient import PatientViewSet
 from patients.api.practitioner import PractitionerViewSet
 from patients.api.task import TaskViewSet
 from workflows.api.automation import AutomationViewSet
+from workflows.api.event import EventViewSet
 from workflows.api.run import RunViewSet
 
 router = SimpleRouter(use_regex_path=False)
@@ -33,6 +34,7 @@ router.register("messages", MessageViewSet, basename="messages")
 router.register("orders", OrderViewSet, basename="orders")
 router.register("lab-orders", LabOrderViewSet, basename="lab-orders")
 router.register("reports", ReportViewSet, basename="reports")
+router.register("events", EventViewSet, basename="events")
 router.register("automations", AutomationViewSet, basename="automations")
 router.register("runs", RunViewSet, basename="runs")
 

@@ -266,9 +266,7 @@ class ApiKeyAdmin(ReadOnlyAdmin):
             "secret": secret,
             "record_url": self.url_of("change", key),
         }
-        response = TemplateResponse(request, "admin/access/key_secret.html", context)
-        response.headers["Cache-Control"] = "no-store"
-        return response
+        return TemplateResponse(request, "admin/access/key_secret.html", context)
 
 
 def standing_of(key: ApiKey) -> str:

@@ -15,6 +15,7 @@ from django.utils import timezone
 from careops.access import api_keys, roles
 from careops.access.actor import Actor
 from careops.access.models import ApiKey, User
+from tests.conftest import person
 from tests.surfaces.conftest import at_desk  # noqa: F401
 
 PROBLEM = "application/problem+json"
@@ -50,7 +51,9 @@ def _name(name: str) -> str:
     return name.replace("_", "-")
 
 
-def make_key(owner: User, permissions: Iterable[str] | None = None, name: str = "Partner") -> tuple[ApiKey, str]:
+def make_key(
+    owner: User, permissions: Iterable[str] | None = None, name: str = "Partner"
+) -> tuple[ApiKey, str]:
     """A key of that person's making that lasts a month; with everything a key can have, unless told."""
     granted = roles.INTEGRATOR if permissions is None else permissions
     ends = timezone.now() + timedelta(days=30)
@@ -79,3 +82,15 @@ def with_key(root: User) -> Callable[..., Caller]:
 def as_staff(at_desk: Callable[..., Client]) -> Callable[..., Caller]:  # noqa: F811
     """``as_staff(nia)``: Nia's browser, calling the API from a script of our own pages."""
     return lambda user: Caller("", client=at_desk(user))
+
+
+@pytest.fixture
+def sam(db: None) -> User:
+    """Sam is the security admin."""
+    return person("sam@clinic.example", "security admin", first_name="Sam", last_name="Sato")
+
+
+@pytest.fixture
+def ada_signs_in(db: None) -> User:
+    """Ada as somebody who signs in: a patient, no staff."""
+    return person("ada@mail.example", staff=False, first_name="Ada", last_name="Abara")

@@ -15,7 +15,7 @@ from careops.surfaces.api.filters import (
     state_filter,
 )
 from careops.surfaces.api.machines import MachineViewSet
-from careops.surfaces.api.records import Creates, Edits, RecordViewSet
+from careops.surfaces.api.records import Creates, Edits, ListViewSet, RecordViewSet
 from careops.surfaces.api.serializers import PartSerializer, RecordSerializer, Reference, ReferenceByName
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "Creates",
     "Edits",
     "Filters",
+    "ListViewSet",
     "MachineViewSet",
     "Moment",
     "PartSerializer",

@@ -25,27 +25,23 @@ from careops.surfaces.api.views import ApiView
 from workflows.catalogue.errors import NotPermitted
 
 
-class RecordViewSet(ApiView, GenericViewSet):
-    """The only door to a record over the API: a list and single records, to read.
+class ListViewSet(ApiView, GenericViewSet):
+    """A list of rows to read: scoped, in pages, and audited.
 
-    ``queryset`` says which records and what is read with them, ``ordering`` how a list goes on (indexed, unique, one
-    direction), ``filterset_class`` how it is narrowed. ``parts`` names the relations whose rows are shown inside a
-    record. Seeing takes ``view_…``; mix in ``Creates`` and ``Edits`` where callers may write.
+    ``queryset`` says which rows and what is read with them, ``ordering`` how a list goes on (indexed, unique, one
+    direction), ``filterset_class`` how it is narrowed. Seeing takes ``view_…``.
     """
 
     queryset: QuerySet[Any]
     ordering: ClassVar[Sequence[str]] = ("-id",)
-    parts: ClassVar[Sequence[str]] = ()
     patient_path: ClassVar[str | None] = None
     #: What an action takes besides seeing the noun.
     verbs: ClassVar[Mapping[str, str]] = {"create": "add", "partial_update": "change"}
 
     schema = ApiSchema()
     filter_backends = (DeclaredFilters,)
-    filterset_class = RecordFilters
-    pagination_class = Cursor
-    lookup_url_kwarg = "id"
-    lookup_value_converter = "uuid"
+    filterset_class: Any = RecordFilters
+    pagination_class: Any = Cursor
 
     # ── Who sees what ────────────────────────────────────────────────────────────────────────────────────
     @property
@@ -63,6 +59,39 @@ class RecordViewSet(ApiView, GenericViewSet):
     def get_queryset(self) -> QuerySet[Any]:
         return visible(self.queryset.all(), self.actor)
 
+    # ── Reading ──────────────────────────────────────────────────────────────────────────────────────────
+    def query_parameters(self) -> Collection[str]:
+        if self.action != "list":
+            return ()
+        filters = self.filterset_class.base_filters if self.filterset_class else ()
+        return {*self.pagination_class.PARAMETERS, *filters}
+
+    def list(self, request: Request, **kwargs: Any) -> Response:
+        page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
+        if page and self.concerns_patients:
+            ids = [record.pk for record in page]
+            audit(AuditEntry.Act.LIST, self.actor, self.model, ids, correlation_id=self.request_id)
+        return self.get_paginated_response(self.get_serializer(page, many=True).data)
+
+    @property
+    def concerns_patients(self) -> bool:
+        return bool(self._patient_path())
+
+    def _patient_path(self) -> str:
+        return path_to_patient(self.model) if self.patient_path is None else self.patient_path
+
+
+class RecordViewSet(ListViewSet):
+    """The only door to a record over the API: a list and single records, to read.
+
+    ``parts`` names the relations whose rows are shown inside a record. Mix in ``Creates`` and ``Edits`` where callers
+    may write.
+    """
+
+    parts: ClassVar[Sequence[str]] = ()
+    lookup_url_kwarg = "id"
+    lookup_value_converter = "uuid"
+
     def get_object(self) -> Any:
         """The record of the address. A record that is not the caller's and one that never was answer alike."""
         return self._one(self.get_queryset())
@@ -78,19 +107,6 @@ class RecordViewSet(ApiView, GenericViewSet):
         if record is None:
             raise Http404
         return record
-
-    # ── Reading ──────────────────────────────────────────────────────────────────────────────────────────
-    def query_parameters(self) -> Collection[str]:
-        if self.action != "list":
-            return ()
-        return {*Cursor.PARAMETERS, *self.filterset_class.base_filters}
-
-    def list(self, request: Request, **kwargs: Any) -> Response:
-        page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
-        if page and self.concerns_patients:
-            ids = [record.pk for record in page]
-            audit(AuditEntry.Act.LIST, self.actor, self.model, ids, correlation_id=self.request_id)
-        return self.get_paginated_response(self.get_serializer(page, many=True).data)
 
     def retrieve(self, request: Request, **kwargs: Any) -> Response:
         record = self.get_object()
@@ -114,15 +130,8 @@ class RecordViewSet(ApiView, GenericViewSet):
         )
 
     def etag_of(self, record: Any) -> str:
-        """ "" for a row that has no version."""
+        """The record's tag; none for a row that has no version."""
         return etag_of(record, self.parts) if hasattr(record, "version") else ""
-
-    @property
-    def concerns_patients(self) -> bool:
-        return bool(self._patient_path())
-
-    def _patient_path(self) -> str:
-        return path_to_patient(self.model) if self.patient_path is None else self.patient_path
 
     # ── Writing ──────────────────────────────────────────────────────────────────────────────────────────
     def get_serializer(self, *args: Any, **kwargs: Any) -> BaseSerializer:

@@ -1,0 +1,139 @@
+"""Lists: in pages that neither skip nor repeat, narrowed by what is declared, and refused for anything else."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from careops.lib import clock
+from patients.models import Task
+from tests.api.conftest import Caller
+from tests.factories.patients import VISIT, AppointmentFactory, PatientFactory, TaskFactory
+
+pytestmark = pytest.mark.django_db
+
+TASKS, VISITS = "/api/v1/tasks/", "/api/v1/appointments/"
+
+
+def titles(answer: Any) -> list[str]:
+    assert answer.status_code == 200, answer.content
+    return [row["title"] for row in answer.json()["results"]]
+
+
+@pytest.fixture
+def nine(db: None) -> list[Any]:
+    patient = PatientFactory()
+    return [TaskFactory(title=str(number), patient=patient) for number in range(9)]
+
+
+def test_pages_go_through_all_of_it_forwards_and_back(partner: Caller, nine: Any) -> None:
+    forwards, url = [], f"{TASKS}?limit=4"
+    previous = []
+    while url:
+        answer = partner.get(url)
+        forwards.append(titles(answer))
+        url, back = answer.json()["next"], answer.json()["previous"]
+        previous.append(back)
+    assert forwards == [["8", "7", "6", "5"], ["4", "3", "2", "1"], ["0"]]
+    assert previous[0] is None
+    back = partner.get(previous[2])
+    assert titles(back) == ["4", "3", "2", "1"]
+    first = partner.get(back.json()["previous"])
+    assert (titles(first), first.json()["previous"]) == (["8", "7", "6", "5"], None)
+    assert titles(partner.get(first.json()["next"])) == ["4", "3", "2", "1"]
+
+
+def test_what_comes_in_meanwhile_moves_nothing(partner: Caller, nine: Any) -> None:
+    first = partner.get(f"{TASKS}?limit=4")
+    TaskFactory(title="new")
+    assert titles(partner.get(first.json()["next"])) == ["4", "3", "2", "1"]
+
+
+def test_rows_of_one_moment_are_told_apart_by_their_id(partner: Caller) -> None:
+    patient = PatientFactory()
+    visits = [AppointmentFactory(patient=patient, starts_at=VISIT) for _number in range(5)]
+    seen, url = [], f"{VISITS}?limit=2"
+    while url:
+        answer = partner.get(url).json()
+        seen += [row["id"] for row in answer["results"]]
+        url = answer["next"]
+    assert seen == sorted(str(visit.pk) for visit in visits)
+
+
+def test_what_changed_since_comes_in_the_order_of_change(partner: Caller, nine: Any) -> None:
+    since = clock.now()
+    for number in (5, 2, 7):
+        partner.patch(f"{TASKS}{nine[number].pk}/", {"priority": "high"})
+    answer = partner.get(TASKS, {"updated_since": since.isoformat(), "limit": "2"})
+    assert titles(answer) == ["5", "2"]
+    partner.patch(f"{TASKS}{nine[0].pk}/", {"priority": "low"})
+    assert titles(partner.get(answer.json()["next"])) == ["7", "0"]
+
+
+def test_a_cursor_is_of_one_list(partner: Caller, nine: Any) -> None:
+    cursor = partner.get(f"{TASKS}?limit=4").json()["next"].partition("cursor=")[2].partition("&")[0]
+    for url in (f"{VISITS}?cursor={cursor}", f"{TASKS}?updated_since=2026-01-01T00:00:00Z&cursor={cursor}"):
+        refused = partner.get(url)
+        assert refused.json()["errors"] == [
+            {"parameter": "cursor", "detail": "This cursor is not of this list."}
+        ]
+
+
+@pytest.mark.parametrize(
+    "cursor", ["x", "AAAA", "W10", "bnVsbA", "%FF", "e" * 5000, "W1siaWQiXSxmYWxzZSxbbnVsbF1d"]
+)
+def test_an_invented_cursor_is_refused(partner: Caller, cursor: str) -> None:
+    assert partner.get(f"{TASKS}?cursor={cursor}").status_code == 400
+
+
+@pytest.mark.parametrize("limit", ["0", "-1", "201", "x", "1.5", "٣", "1" * 30])
+def test_a_limit_is_from_1_to_200(partner: Caller, limit: str) -> None:
+    refused = partner.get(TASKS, {"limit": limit})
+    assert refused.json()["errors"] == [{"parameter": "limit", "detail": "A number from 1 to 200."}]
+
+
+def test_a_page_has_fifty_rows_unless_asked(partner: Caller) -> None:
+    patient = PatientFactory()
+    Task.create_many([Task(title=str(number), patient=patient) for number in range(60)])
+    assert len(titles(partner.get(TASKS))) == 50
+    assert len(titles(partner.get(f"{TASKS}?limit=200"))) == 60
+
+
+def test_unknown_parameters_are_named_with_what_was_probably_meant(partner: Caller) -> None:
+    refused = partner.get(TASKS, {"stat": "open", "zzz": "1"})
+    assert refused.status_code == 400
+    assert refused.json()["errors"] == [
+        {"parameter": "stat", "detail": "There is no parameter called 'stat'. Did you mean state?"},
+        {"parameter": "zzz", "detail": "There is no parameter called 'zzz'."},
+    ]
+    task = TaskFactory()
+    assert partner.get(f"{TASKS}{task.pk}/?fields=title").status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("state", "nope"), ("patient", "x"), ("updated_since", "yesterday"), ("updated_since", "2026-13-01"),
+     ("due_before", "2026-01-01T00:00:00+99:00"), ("state", "\x00")],
+)  # fmt: skip
+def test_a_filters_value_is_checked(partner: Caller, name: str, value: str) -> None:
+    refused = partner.get(TASKS, {name: value})
+    assert refused.status_code == 400
+    assert {error["parameter"] for error in refused.json()["errors"]} == {name}
+
+
+def test_filters_narrow_and_may_be_repeated(partner: Caller, ada: Any, ben: Any) -> None:
+    TaskFactory(title="hers", patient=ada)
+    TaskFactory(title="done", patient=ada, state="completed")
+    TaskFactory(title="his", patient=ben)
+    assert titles(partner.get(TASKS, {"patient": str(ada.pk)})) == ["done", "hers"]
+    assert titles(partner.get(TASKS, {"patient": str(ada.pk), "state": "open"})) == ["hers"]
+    assert titles(partner.get(f"{TASKS}?state=open&state=completed")) == ["his", "done", "hers"]
+
+
+def test_visits_are_narrowed_by_day_and_come_in_order(partner: Caller) -> None:
+    days = [AppointmentFactory(starts_at=VISIT + timedelta(days=number)) for number in (2, 0, 1)]
+    window = {"starts_from": VISIT.isoformat(), "starts_before": (VISIT + timedelta(days=2)).isoformat()}
+    found = [row["id"] for row in partner.get(VISITS, window).json()["results"]]
+    assert found == [str(days[1].pk), str(days[2].pk)]
