@@ -11,14 +11,15 @@ from django.db import connection
 
 from careops.access.actor import Actor
 from patients.models import Message, Patient, Task
-from tests.factories.patients import MessageFactory, PatientFactory
+from tests.factories.patients import MessageFactory, PatientFactory, PractitionerFactory
 from tests.lib.servers import recording
 from tests.workflows.support import STOP, live, work_off
 from workflows.catalogue import NotPermitted, StepFailed, actions, ops_alert
-from workflows.engine import operate
+from workflows.engine import operate, steps
 from workflows.engine.dispatch import dispatch
 from workflows.engine.drain import drain
 from workflows.engine.program import program
+from workflows.engine.publish import publish
 from workflows.models import Delivery, Endpoint, EventRecord, InboundMessage, NonMatch, Run, StepRun
 from workflows.models.lease import claim
 from workflows.senders import reap_lost
@@ -180,9 +181,71 @@ def test_a_paused_automations_runs_wait_where_they_are(db, travel):
     travel(timedelta(days=2))
     work_off()
     assert Task.objects.count() == 0
+    waiting = StepRun.objects.get(run__version=version)
+    assert (waiting.state, waiting.lease_until, waiting.rested, len(waiting.log)) == ("paused", None, True, 1)
+    assert claim(StepRun, "default", 10, worker="test") == []  # out of the queue, so nobody stumbles over it
     paused.perform("resume", by=SYSTEM)
     work_off()
     assert Task.objects.count() == 1
+
+
+@pytest.mark.parametrize("way_out", ["publish", "archive"])
+def test_what_fell_due_during_a_pause_is_fetched_whichever_way_the_pause_ends(db, travel, way_out):
+    version = live("patient.onboarded", {"action": "wait", "parameters": {"amount": 1, "unit": "days"}}, TASK)
+    onboard()
+    paused = version.automation.perform("pause", by=SYSTEM)
+    travel(timedelta(days=2))
+    work_off()
+    if way_out == "publish":
+        publish(paused, by=SYSTEM)
+    else:
+        paused.perform("archive", by=SYSTEM)
+    work_off()
+    assert Task.objects.count() == (1 if way_out == "publish" else 0)
+    assert Run.objects.get(version=version).state == ("done" if way_out == "publish" else "cancelled")
+
+
+def test_steps_at_the_same_place_are_carried_out_together(db, django_assert_max_num_queries):
+    live("patient.onboarded", TASK)
+    patients = [PatientFactory().perform("onboard", by=SYSTEM) for _one in range(12)]
+    while dispatch():
+        pass
+    with django_assert_max_num_queries(25):
+        steps.work("default", "test")
+    tasks = {task.patient_id: task for task in Task.objects.all()}
+    assert set(tasks) == {patient.pk for patient in patients}
+    for event in EventRecord.objects.filter(name="task.created").select_related("caused_by__event"):
+        assert event.caused_by.event.patient_id == event.patient_id  # each because of its own run
+        assert (event.depth, event.actor_kind) == (1, "automation")
+    assert set(Run.objects.filter(version__isnull=False).values_list("state", flat=True)) == {"done"}
+
+
+def test_one_step_that_cannot_be_carried_out_spoils_no_neighbour(db):
+    called = {**TASK["parameters"], "title": "Call {{ practitioner.name }}"}
+    live("patient.onboarded", {"action": "create_task", "parameters": called})
+    patients = [
+        PatientFactory(practitioner=None if number == 3 else PractitionerFactory()).perform(
+            "onboard", by=SYSTEM
+        )
+        for number in range(6)
+    ]
+    work_off()
+    assert {task.patient_id for task in Task.objects.filter(title__startswith="Call ")} == {
+        patient.pk for patient in patients if patient.practitioner_id
+    }
+    failed = StepRun.objects.get(state="failed")
+    assert (failed.error_code, failed.run.patient_id) == ("text_missing", patients[3].pk)
+
+
+def test_tasks_of_one_batch_for_the_same_reason_are_one(db):
+    same = {**TASK["parameters"], "dedupe_key": "call {{ event.name }}"}
+    live("patient.onboarded", {"action": "create_task", "parameters": same})
+    for _one in range(5):
+        PatientFactory().perform("onboard", by=SYSTEM)
+    work_off()
+    (task,) = Task.objects.filter(dedupe_key="call patient.onboarded")
+    results = StepRun.objects.filter(run__version__isnull=False).values_list("result", flat=True)
+    assert list(results) == [{"type": "patients.Task", "id": str(task.pk)}] * 5
 
 
 def test_an_archived_automations_runs_are_cancelled_when_they_fall_due(db, travel):

@@ -76,7 +76,7 @@ def _possible(run: Run, row: StepRun) -> list[str]:
     if row.state == QueueState.FAILED:
         may_go_on = run.state in (Run.State.RUNNING, Run.State.FAILED)
         return ["retry_step", "skip_step"] if may_go_on and run.version_id else ["retry_step"]
-    waits = row.state in (QueueState.DUE, QueueState.WAITING)
+    waits = row.state in (QueueState.DUE, QueueState.WAITING, QueueState.PAUSED)
     return ["skip_step"] if waits and run.state == Run.State.RUNNING else []
 
 

@@ -15,6 +15,7 @@ from django.db import connections, models, router, transaction
 from django.db.models.base import ModelBase
 from django.db.models.sql.subqueries import UpdateQuery
 
+from careops.lib.bulk import insert_many
 from careops.lib.clock import Now
 from careops.lib.ids import uuid7
 from workflows.catalogue.errors import Conflict, MisusedMachine
@@ -258,25 +259,23 @@ class Record(models.Model):
         return True
 
     @classmethod
-    def create_many(
-        cls, records: Sequence[Self], *, causes: Sequence[Cause] = (), batch_size: int = 1000
-    ) -> list[Self]:
+    def create_many(cls, records: Sequence[Self], *, causes: Sequence[Cause] = ()) -> list[Self]:
         """Insert all of them and record their created events, in one transaction.
 
         ``causes`` are the records' own, in their order, where not one and the same thing brought all of them about.
         """
         with transaction.atomic():
-            created: list[Self] = models.QuerySet[Any](cls).bulk_create(records, batch_size=batch_size)
+            insert_many(records)
             told: list[Draft] = []
             pending = Pending.now()
-            for index, record in enumerate(created):
+            for index, record in enumerate(records):
                 record._remember()
                 record._pending = pending
                 with because_of(causes[index] if causes else cause()):
                     told += record._created_drafts()
             if told:
                 sink().record(told)
-        return created
+        return list(records)
 
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
         with transaction.atomic():

@@ -5,28 +5,37 @@ from __future__ import annotations
 import random
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from careops.lib import clock
+from careops.lib.bulk import insert_many, update_many
 from workflows.catalogue import Answer, Done, Outcome, Stop, Until
 from workflows.catalogue.registry import UnknownName
 from workflows.engine import limits
 from workflows.engine.alarm import step_is_dead
 from workflows.engine.program import program
 from workflows.models import OVER, Delivery, QueueState, Run, StepRun
-from workflows.models.bulk import update_many
 from workflows.models.lease import hold, note
-
-if TYPE_CHECKING:
-    from workflows.engine.steps import Skipped
-
 
 #: A delivery in one of these states has an outcome for the step that waits for it.
 SETTLED = (QueueState.DONE, QueueState.FAILED, QueueState.CANCELLED)
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """The step's own condition did not hold."""
+
+    stop: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """Its automation is paused: the step waits, out of the queue, until somebody switches the automation on again."""
 
 
 def results(runs: Iterable[Run]) -> dict[int, dict[str, Any]]:
@@ -54,9 +63,12 @@ class Book:
         self._at_their_end: dict[int, Run] = {}
         self._ended: dict[int, Run] = {}
 
-    def enter(self, row: StepRun, outcome: Outcome | Skipped) -> None:
+    def enter(self, row: StepRun, outcome: Outcome | Skipped | Parked) -> None:
         """Note how a step that is held in this transaction ended."""
         self._rows.append(row)
+        if isinstance(outcome, Parked):
+            row.state, row.lease_until = QueueState.PAUSED, None
+            return
         row.log = note(row, at=self.at)
         row.lease_until = None
         row.alone, row.crashes = False, 0
@@ -117,7 +129,7 @@ class Book:
 
     def write(self) -> None:
         update_many(self._rows, self.STEP)
-        StepRun.objects.bulk_create(self._following)
+        insert_many(self._following)
         if self._at_their_end:
             open_steps = StepRun.objects.filter(run__in=self._at_their_end).exclude(state__in=OVER)
             busy = set(open_steps.values_list("run_id", flat=True))

@@ -74,7 +74,7 @@ def skip_step(step: StepRun, *, by: Actor, reason: str = "") -> StepRun:
     _permit(by, "workflows.skip_steprun", _("Skip"))
     with transaction.atomic():
         row = StepRun.objects.select_for_update(of=("self",)).select_related("run__event").get(pk=step.pk)
-        if row.state not in (QueueState.FAILED, QueueState.DUE, QueueState.WAITING):
+        if row.state not in (QueueState.FAILED, QueueState.DUE, QueueState.WAITING, QueueState.PAUSED):
             raise NotPossible(_("This step is over or under way; it cannot be skipped."))
         _resume(row.run)
         _call_back(StepRun.objects.filter(pk=row.pk))

@@ -12,6 +12,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import Count
 
 from careops.lib import clock
+from careops.lib.bulk import insert_many
 from workflows.catalogue.event import events as declared
 from workflows.catalogue.ports import envelopes, reactions
 from workflows.catalogue.registry import UnknownName
@@ -45,10 +46,12 @@ class Plan:
         self.first_steps.append(first)
 
     def start(self) -> None:
-        Run.objects.bulk_create(self.runs)
-        StepRun.objects.bulk_create(self.first_steps)
-        NonMatch.objects.bulk_create(self.non_matches)
-        Delivery.objects.bulk_create(self.deliveries)
+        insert_many(self.runs)
+        for first in self.first_steps:
+            first.run_id = first.run.pk  # the run had no id yet when it was assigned
+        insert_many(self.first_steps)
+        insert_many(self.non_matches)
+        insert_many(self.deliveries)
 
 
 def plan(events: Sequence[EventRecord], *, isolate: bool) -> Plan:

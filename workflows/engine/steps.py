@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from time import monotonic
 from typing import Any
@@ -32,7 +31,7 @@ from workflows.catalogue import (
 from workflows.catalogue.ports import reactions
 from workflows.catalogue.registry import UnknownName
 from workflows.engine import advance, limits
-from workflows.engine.advance import Book
+from workflows.engine.advance import Book, Parked, Skipped
 from workflows.engine.context import Loaded, StepContext
 from workflows.engine.facts import Question, gather
 from workflows.engine.program import ProgramStep, program
@@ -45,13 +44,6 @@ log = logging.getLogger(__name__)
 PERMANENT = (StepFailed, NotPermitted, IllegalTransition, ValidationError, UnknownName, MisusedMachine)
 #: The world may look different in a moment.
 TRANSIENT = (TryLater, Conflict, OperationalError, InterfaceError)
-
-
-#: Runs of a paused automation wait where they are.
-NOT_PAUSED = (
-    "NOT EXISTS (SELECT 1 FROM workflows_run AS run JOIN workflows_automation AS paused "
-    "ON paused.id = run.automation_id AND paused.state = 'paused' WHERE run.id = run_id)"
-)
 
 
 class _Pace:
@@ -68,16 +60,9 @@ class _Pace:
 _pace = _Pace()
 
 
-@dataclass(frozen=True, slots=True)
-class Skipped:
-    """The step's own condition did not hold."""
-
-    stop: bool
-
-
 def work(lane: str, worker: str, *, limit: int = limits.BATCH) -> int:
     """Carry out the due steps of a lane, up to a batch. Returns how many were claimed."""
-    rows = claim(StepRun, lane, min(limit, _pace.limit), worker=worker, where=NOT_PAUSED)
+    rows = claim(StepRun, lane, min(limit, _pace.limit), worker=worker)
     if not rows:
         return 0
     if len(rows) == 1:
@@ -163,14 +148,21 @@ class _Judged:
 
     def __init__(self, rows: Sequence[StepRun], at: datetime) -> None:
         automations = {row.run.automation_id for row in rows if row.run.automation_id}
-        gone = Automation.objects.filter(pk__in=automations, state=Automation.State.ARCHIVED)
-        self._archived = set(gone.values_list("pk", flat=True))
+        off = Automation.objects.filter(pk__in=automations).exclude(state=Automation.State.LIVE)
+        self._off: dict[Any, str] = dict(off.values_list("pk", "state"))
+        if self._off:
+            # Locked: else somebody could switch one on again between this look and the parking of its steps, which
+            # nobody would ever fetch again.
+            off = off.select_for_update(of=("self",), no_key=True).order_by("pk")
+            self._off = dict(off.values_list("pk", "state"))
         self._verdicts = _ask(rows, at)
 
-    def settle(self, row: StepRun, at: datetime) -> Outcome | Skipped | None:
+    def settle(self, row: StepRun, at: datetime) -> Outcome | Skipped | Parked | None:
         """The outcome of a step whose action need not run, or need not run again; None for the others."""
         run = row.run
-        if run.automation_id in self._archived:
+        if self._off.get(run.automation_id) == Automation.State.PAUSED:
+            return Parked()
+        if self._off.get(run.automation_id) == Automation.State.ARCHIVED:
             advance.end_run(run, Run.State.CANCELLED, at)
         if run.state != Run.State.RUNNING:
             return Skipped(stop=True)
@@ -204,7 +196,7 @@ def _only_if(row: StepRun) -> Any:
     return program(row.run.version_id).step(row.key).only_if
 
 
-def _carry_out(rows: Sequence[StepRun], at: datetime, judged: _Judged) -> list[Outcome | Skipped]:
+def _carry_out(rows: Sequence[StepRun], at: datetime, judged: _Judged) -> list[Outcome | Skipped | Parked]:
     """The outcomes of rows that stand at the same step, in their order."""
     outcomes = [judged.settle(row, at) for row in rows]
     open_rows = [row for row, outcome in zip(rows, outcomes, strict=True) if outcome is None]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any, ClassVar
 
+from django.apps import apps
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -16,7 +17,7 @@ from careops.lib.clock import Now
 from workflows import events
 from workflows.catalogue import Machine, Privacy, transition
 from workflows.catalogue.action import action_choices
-from workflows.models.queue import Lane
+from workflows.models.queue import Lane, QueueState
 
 
 class Automation(Machine):
@@ -71,6 +72,16 @@ class Automation(Machine):
 
     def __str__(self) -> str:
         return self.name
+
+    def _after_write(self) -> None:
+        super()._after_write()
+        if self._stashed and self._stashed.source == self.State.PAUSED:
+            self._fetch_parked_steps()
+
+    def _fetch_parked_steps(self) -> None:
+        """What fell due during the pause is due again: carried out now, or cancelled with an archived automation."""
+        steps = apps.get_model("workflows.StepRun")._base_manager  # its module needs this one
+        steps.filter(run__automation=self, state=QueueState.PAUSED).update(state=QueueState.DUE)
 
     @transition(state, source=[State.DRAFT, State.LIVE, State.PAUSED], target=State.LIVE, offered=False,
                 needs="workflows.publish_automation", event=events.AUTOMATION_PUBLISHED, label=_("Publish"))  # fmt: skip

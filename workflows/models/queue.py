@@ -20,6 +20,7 @@ class QueueState(models.TextChoices):
     DUE = "due", _("due")
     RUNNING = "running", _("running")
     WAITING = "waiting", _("waiting for an answer")
+    PAUSED = "paused", _("paused")
     DONE = "done", _("done")
     SKIPPED = "skipped", _("skipped")
     CANCELLED = "cancelled", _("cancelled")
@@ -59,10 +60,14 @@ class Queued(models.Model):
 
     @staticmethod
     def queue_indexes(prefix: str) -> list[models.Index]:
-        """The claim's two queries: what is due (in order of due time), and whose lease ran out."""
+        """The claim's queries: what is due, in order of due time; what is due alone; and whose lease ran out."""
+        due = models.Q(state=QueueState.DUE)
         return [
             models.Index(
-                fields=["lane", "due_at"], name=f"{prefix}_due", condition=models.Q(state=QueueState.DUE)
+                fields=["lane", "due_at", "id"], name=f"{prefix}_due", condition=due & models.Q(alone=False)
+            ),
+            models.Index(
+                fields=["lane", "due_at", "id"], name=f"{prefix}_lone", condition=due & models.Q(alone=True)
             ),
             models.Index(
                 fields=["lease_until"], name=f"{prefix}_leased", condition=models.Q(state=QueueState.RUNNING)

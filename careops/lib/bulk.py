@@ -1,0 +1,104 @@
+"""Writing many rows at once: one statement for a batch, however many rows there are.
+
+Django's ``bulk_create`` and ``bulk_update`` build a statement as long as the batch; here PostgreSQL reads the rows
+from COPY, or from arrays. Signals, ``save()`` and events are the caller's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.core.exceptions import ImproperlyConfigured
+from django.db import connection, models
+from django.db.models.expressions import DatabaseDefault
+
+#: Fields that store what they hold, and the types that are sent as they are; any other field or value converts itself.
+PLAIN_FIELDS = frozenset({
+    models.AutoField, models.BigAutoField, models.BigIntegerField, models.BooleanField, models.CharField,
+    models.DateTimeField, models.ForeignKey, models.PositiveIntegerField, models.PositiveSmallIntegerField,
+    models.TextField, models.UUIDField,
+})  # fmt: skip
+PLAIN_TYPES = frozenset({str, int, bool, datetime, UUID, type(None)})
+
+
+def insert_many(rows: Sequence[models.Model]) -> None:
+    """Insert the rows, which share a model, by COPY. Ids of the database's making are set on them; other values that
+    the database chooses are not.
+
+    Raises ImproperlyConfigured when the database shall choose a value for some of the rows only, and IntegrityError
+    as an INSERT would.
+    """
+    if not rows:
+        return
+    options = rows[0]._meta
+    _number(rows)
+    chosen = {field.attname for field in options.concrete_fields if _is_chosen(rows[0], field.attname)}
+    fields: list[Any] = [field for field in options.concrete_fields if field.attname not in chosen]
+    if any(_is_chosen(row, name) is not (name in chosen) for row in rows for name in _with_default(options)):
+        raise ImproperlyConfigured(
+            f"Of {options.label} rows, a default of the database is wanted for all or for none."
+        )
+    columns = ", ".join(connection.ops.quote_name(field.column) for field in fields)
+    table = connection.ops.quote_name(options.db_table)
+    with (
+        connection.cursor() as cursor,
+        connection.wrap_database_errors,
+        cursor.cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy,
+    ):
+        for values in zip(*(_column(field, rows) for field in fields), strict=True):
+            copy.write_row(values)
+    for row in rows:
+        row._state.adding, row._state.db = False, connection.alias
+
+
+def update_many(rows: Sequence[models.Model], names: Sequence[str]) -> None:
+    """Write these fields of all the rows, which share a model and are locked by the caller."""
+    if not rows:
+        return
+    options = rows[0]._meta
+    fields: list[Any] = [options.pk, *(options.get_field(name) for name in names)]
+    columns = [connection.ops.quote_name(field.column) for field in fields]
+    arrays = ", ".join(f"%s::{field.rel_db_type(connection)}[]" for field in fields)
+    changes = ", ".join(f"{column} = new.{column}" for column in columns[1:])
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE {connection.ops.quote_name(options.db_table)} AS row SET {changes} "  # noqa: S608  (all ours)
+            f"FROM unnest({arrays}) AS new({', '.join(columns)}) WHERE row.{columns[0]} = new.{columns[0]}",
+            [list(_column(field, rows)) for field in fields],
+        )
+
+
+def _number(rows: Sequence[models.Model]) -> None:
+    """COPY tells no ids, so they are fetched first."""
+    key = rows[0]._meta.pk
+    new = [row for row in rows if row.pk is None]
+    if not new or not isinstance(key, models.AutoField | models.BigAutoField):
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT nextval(pg_get_serial_sequence(%s, %s)) FROM generate_series(1, %s)",
+            [connection.ops.quote_name(rows[0]._meta.db_table), key.column, len(new)],
+        )
+        for row, (number,) in zip(new, cursor.fetchall(), strict=True):
+            row.pk = number
+
+
+def _with_default(options: Any) -> list[str]:
+    return [field.attname for field in options.concrete_fields if field.has_db_default()]
+
+
+def _is_chosen(row: models.Model, name: str) -> bool:
+    """Is this value left to the database?"""
+    return isinstance(row.__dict__.get(name), DatabaseDefault)
+
+
+def _column(field: Any, rows: Sequence[models.Model]) -> Iterator[Any]:
+    """What is sent of that field, row by row."""
+    plain = PLAIN_TYPES if type(field) in PLAIN_FIELDS else frozenset()
+    name = field.attname
+    for row in rows:
+        value = getattr(row, name)
+        yield value if type(value) in plain else field.get_db_prep_save(value, connection)

@@ -1,0 +1,99 @@
+"""Many rows in one statement: the same rows as one by one, and nothing else."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.db import IntegrityError, connection, transaction
+
+from careops.lib import clock
+from careops.lib.bulk import insert_many, update_many
+from careops.lib.ids import uuid7
+from workflows.models import Delivery, Endpoint, EventRecord, NonMatch, QueueState
+
+pytestmark = pytest.mark.django_db
+
+
+def event(**fields: object) -> EventRecord:
+    return EventRecord(
+        name="patient.onboarded",
+        subject_type="patients.Patient",
+        subject_id=uuid7(),
+        actor_kind="system",
+        **fields,
+    )
+
+
+def delivery(key: str, **fields: object) -> Delivery:
+    return Delivery(channel="webhook", key=key, subject_type="patients.Patient", subject_id=uuid7(), **fields)
+
+
+def test_rows_come_back_as_they_were(django_assert_num_queries):
+    rows = [
+        event(data={"to": 'a "quoted"\ttab\\ and\nline', "n": [1, None]}),
+        event(patient_id=uuid7(), depth=3),
+    ]
+    with django_assert_num_queries(1):  # the ids; COPY is no query to Django
+        insert_many(rows)
+    assert [row.pk is not None for row in rows] == [True, True]
+    first, second = EventRecord.objects.order_by("id")
+    assert (first.pk, second.pk) == (rows[0].pk, rows[1].pk)
+    assert (first.uid, first.data) == (rows[0].uid, {"to": 'a "quoted"\ttab\\ and\nline', "n": [1, None]})
+    assert (second.patient_id, second.depth) == (rows[1].patient_id, 3)
+    assert abs(first.occurred_at - clock.now()) < timedelta(minutes=1)  # the database's own default
+
+
+def test_what_converts_itself_is_converted():
+    insert_many([Endpoint(name="Out", url="https://out.example/", header_value="open sesame")])
+    endpoint = Endpoint.objects.get()
+    assert endpoint.header_value.reveal() == "open sesame"
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT header_value FROM workflows_endpoint")
+        assert "sesame" not in cursor.fetchone()[0]
+    (row,) = rows = [event()]
+    insert_many(rows)
+    ids = [uuid7(), uuid7()]
+    insert_many([NonMatch(event=row, automations=ids, verdicts=[{"automation": str(ids[0])}])])
+    assert NonMatch.objects.get().automations == ids
+    insert_many([delivery("one", endpoint=endpoint, event=row, body={"a": 1})])
+    assert Delivery.objects.get().body == {"a": 1}
+    assert Delivery.objects.get().state == "due"
+
+
+def test_one_bad_row_leaves_nothing_behind():
+    insert_many([delivery("one")])
+    with pytest.raises(IntegrityError), transaction.atomic():
+        insert_many([delivery("two"), delivery("one")])
+    assert list(Delivery.objects.values_list("key", flat=True)) == ["one"]
+
+
+def test_a_default_is_taken_for_all_or_for_none():
+    with pytest.raises(ImproperlyConfigured):
+        insert_many([delivery("one"), delivery("two", due_at=clock.now())])
+    assert not Delivery.objects.exists()
+
+
+def test_only_the_named_fields_of_the_given_rows_change(django_assert_num_queries):
+    insert_many([delivery("one"), delivery("two"), delivery("three")])
+    one, two, three = Delivery.objects.order_by("key").filter(key__in=["one", "two", "three"])
+    for row, state in ((one, QueueState.DONE), (two, QueueState.FAILED)):
+        row.state, row.log, row.error, row.finished_at = (
+            state,
+            [{"at": state.value}],
+            "not written",
+            clock.now(),
+        )
+    with django_assert_num_queries(1):
+        update_many([one, two], ("state", "log", "finished_at"))
+    found = {row.pk: row for row in Delivery.objects.all()}
+    assert (found[one.pk].state, found[one.pk].log, found[one.pk].error) == ("done", [{"at": "done"}], "")
+    assert (found[two.pk].state, found[two.pk].finished_at) == ("failed", two.finished_at)
+    assert (found[three.pk].state, found[three.pk].log) == ("due", [])
+
+
+def test_no_rows_are_no_statement(django_assert_num_queries):
+    with django_assert_num_queries(0):
+        insert_many([])
+        update_many([], ("state",))
