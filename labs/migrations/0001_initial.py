@@ -218,4 +218,12 @@ class Migration(migrations.Migration):
             model_name='result',
             constraint=models.CheckConstraint(condition=models.Q(('above_max', False), ('below_min', False), _connector='OR'), name='result_not_above_and_below'),
         ),
+        migrations.AddIndex(
+            model_name='laborder',
+            index=models.Index(fields=['updated_at', 'id'], name='labs_order_changed'),
+        ),
+        migrations.AddIndex(
+            model_name='report',
+            index=models.Index(fields=['updated_at', 'id'], name='labs_report_changed'),
+        ),
     ]

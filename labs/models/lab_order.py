@@ -131,6 +131,8 @@ class LabOrder(Machine):
             models.Index(fields=["sample_id"], name="labs_order_sample", condition=~Q(sample_id="")),
             # Whom an unmatched message of the lab may be about.
             models.Index(fields=["-created_at"], name="labs_order_unbound", condition=Q(external_id="")),
+            # The API: "what changed since?".
+            models.Index(fields=["updated_at", "id"], name="labs_order_changed"),
         ]
 
     def __str__(self) -> str:

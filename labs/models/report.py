@@ -72,6 +72,8 @@ class Report(Machine):
                 fields=["patient", "-created_at"], name="labs_report_of_patient"
             ),  # a patient's results
             models.Index(fields=["state", "-created_at"], name="labs_report_by_state"),  # the list, by state
+            # The API: "what changed since?".
+            models.Index(fields=["updated_at", "id"], name="labs_report_changed"),
         ]
 
     def __str__(self) -> str:

@@ -93,4 +93,8 @@ class Migration(migrations.Migration):
             model_name='orderline',
             constraint=models.CheckConstraint(condition=models.Q(('quantity__gte', 1)), name='order_line_of_something'),
         ),
+        migrations.AddIndex(
+            model_name='order',
+            index=models.Index(fields=['updated_at', 'id'], name='order_changed'),
+        ),
     ]

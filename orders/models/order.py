@@ -109,6 +109,8 @@ class Order(Machine):
             models.Index(fields=["-created_at", "-id"], name="order_newest"),  # the list of orders
             models.Index(fields=["patient", "-created_at"], name="order_of_patient"),  # a patient's orders
             models.Index(fields=["state", "state_entered_at"], name="order_stuck"),  # "what waits longest?"
+            # The API: "what changed since?".
+            models.Index(fields=["updated_at", "id"], name="order_changed"),
         ]
 
     def __str__(self) -> str:

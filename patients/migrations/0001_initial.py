@@ -365,4 +365,20 @@ class Migration(migrations.Migration):
             model_name='task',
             constraint=models.UniqueConstraint(condition=models.Q(('state__in', ['open', 'in_progress']), models.Q(('dedupe_key', ''), _negated=True)), fields=('dedupe_key',), name='task_active_once_per_key'),
         ),
+        migrations.AddIndex(
+            model_name='patient',
+            index=models.Index(fields=['updated_at', 'id'], name='patient_changed'),
+        ),
+        migrations.AddIndex(
+            model_name='appointment',
+            index=models.Index(fields=['updated_at', 'id'], name='appointment_changed'),
+        ),
+        migrations.AddIndex(
+            model_name='task',
+            index=models.Index(fields=['updated_at', 'id'], name='task_changed'),
+        ),
+        migrations.AddIndex(
+            model_name='message',
+            index=models.Index(fields=['updated_at', 'id'], name='message_changed'),
+        ),
     ]

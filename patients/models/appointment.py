@@ -111,6 +111,8 @@ class Appointment(Machine):
             models.Index(fields=["practitioner", "starts_at"], name="appointment_of_practitioner"),
             # Today's list, and the list's order.
             models.Index(fields=["starts_at", "id"], name="appointment_by_start"),
+            # The API: "what changed since?".
+            models.Index(fields=["updated_at", "id"], name="appointment_changed"),
         ]
 
     def __str__(self) -> str:

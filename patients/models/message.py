@@ -132,6 +132,8 @@ class Message(Machine):
             models.Index(fields=["patient", "-id"], name="message_of_patient"),
             # Failed, or of unknown outcome.
             models.Index(fields=["state", "-id"], name="message_by_state"),
+            # The API: "what changed since?".
+            models.Index(fields=["updated_at", "id"], name="message_changed"),
         ]
 
     def __str__(self) -> str:

@@ -153,6 +153,8 @@ class Patient(Machine):
             models.Index(fields=["birth_date"], name="patient_by_birth_date"),
             # The list's filter.
             models.Index(fields=["state", "last_name"], name="patient_by_state"),
+            # The API: "what changed since?".
+            models.Index(fields=["updated_at", "id"], name="patient_changed"),
         ]
 
     def __str__(self) -> str:

@@ -135,6 +135,8 @@ class Task(About, Machine):
             models.Index(fields=["state", "-id"], name="task_by_state"),
             # The record's page.
             models.Index(fields=["about_type", "about_id"], name="task_about"),
+            # The API: "what changed since?".
+            models.Index(fields=["updated_at", "id"], name="task_changed"),
         ]
 
     def __str__(self) -> str:
