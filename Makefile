@@ -13,7 +13,7 @@ PYTEST := -n 2 --dist loadgroup
 IMPORT_ONLY := CAREOPS_DEMO=1 DATABASE_URL=postgresql:///careops
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types docs manage setup
+.PHONY: help run test bench lint types docs manage setup
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ run: $(VENV)/.$(if $(DATABASE_URL),requirements,requirements-local) ## start the
 
 test: setup ## run every test on the embedded PostgreSQL (ARGS="-k name"; DATABASE_URL= for your own server)
 	@$(QUICKSTART) test -- $(PYTEST) $(ARGS)
+
+bench: setup ## measure what is promised about speed, into benchmarks/results.md (ARGS="perform backlog"; DATABASE_URL= for your own server)
+	@$(QUICKSTART) bench -- $(ARGS)
 
 lint: setup ## ruff and the import contracts
 	$(BIN)/ruff check .

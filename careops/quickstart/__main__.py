@@ -1,4 +1,4 @@
-"""`python -m careops.quickstart run | database | manage … | test … | reachable URL` (see the Makefile)."""
+"""`python -m careops.quickstart run | database | manage … | test … | bench … | reachable URL` (see the Makefile)."""
 
 import argparse
 import contextlib
@@ -36,7 +36,12 @@ def _parser() -> argparse.ArgumentParser:
     actions = parser.add_subparsers(dest="action", required=True)
     actions.add_parser("run", help="the demo clinic, or your own database when DATABASE_URL is set")
     actions.add_parser("database", help="only the embedded PostgreSQL of the demo, until Ctrl-C")
-    for name, what in (("manage", "manage.py with the demo's database and settings"), ("test", "pytest")):
+    wrapped = {
+        "manage": "manage.py with the demo's database and settings",
+        "test": "pytest",
+        "bench": "the benchmarks",
+    }
+    for name, what in wrapped.items():
         actions.add_parser(name, help=what).add_argument("words", nargs=argparse.REMAINDER)
     actions.add_parser("reachable", help="does this PostgreSQL let us in?").add_argument("url")
     return parser
@@ -77,12 +82,29 @@ def _test(options: argparse.Namespace, console: Console, repo: Path) -> int:
         return foreground(command, surroundings.tests(server.url(f"careops_{os.getpid()}")), repo)
 
 
+def _bench(options: argparse.Namespace, console: Console, repo: Path) -> int:
+    command = [sys.executable, "-m", "benchmarks", *_after_dashes(options.words)]
+    if given := surroundings.given_database():
+        check_reachable(given, database="postgres")
+        return foreground(command, surroundings.tests(given), repo)
+    # A server of its own that writes to the disk as a real one does, and keeps the crowd for the next time.
+    with Server(repo, "bench-postgres") as server:
+        return foreground(command, surroundings.tests(server.url("careops")), repo)
+
+
 def _reachable(options: argparse.Namespace, console: Console, repo: Path) -> int:
     check_reachable(options.url, database="postgres")
     return 0
 
 
-ACTIONS = {"run": _run, "database": _database, "manage": _manage, "test": _test, "reachable": _reachable}
+ACTIONS = {
+    "run": _run,
+    "database": _database,
+    "manage": _manage,
+    "test": _test,
+    "bench": _bench,
+    "reachable": _reachable,
+}
 
 
 def _after_dashes(words: list[str]) -> list[str]:
