@@ -199,11 +199,10 @@ def test_programs_are_told_to_show_it(client, root, key, rf):
     request.user, request.session, request.resolver_match = root, client.session, resolve("/")
     rule = SecondFactorForStaff(lambda request: HttpResponse())
 
-    refused = rule.process_view(request)
-    assert (refused.status_code, refused["Content-Type"]) == (403, "application/problem+json")
-    assert json.loads(refused.content) == {
-        "type": "about:blank", "title": "Show your second factor first.", "status": 403,
-    }  # fmt: skip
+    problem = {"type": "about:blank", "title": "Show your second factor first.", "status": 403}
+    for refused in (rule.process_view(request), client.get("/api/v1/patients/")):
+        assert (refused.status_code, refused["Content-Type"]) == (403, "application/problem+json")
+        assert json.loads(refused.content) == problem
 
     prove(client, key)
     request.session = client.session
