@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from django.utils.translation import gettext
@@ -12,6 +12,12 @@ from careops.access.actor import ActorKind
 from patients import events
 from patients.models import Notification, Task
 from workflows.catalogue import Reaction, Step, reactions
+
+
+def assigned(events: Sequence[Any]) -> Collection[Any]:
+    """The tasks, of those the events are about, that are somebody's."""
+    tasks = Task.objects.filter(pk__in=[event.subject_id for event in events], assignee__isnull=False)
+    return tasks.values_list("pk", flat=True)
 
 
 def notify_assignee(steps: Sequence[Step]) -> Sequence[Mapping[str, Any] | None]:
@@ -60,5 +66,6 @@ reactions.add(
         says=_("Tell the assignee about their new task"),
         on=(events.TASK_CREATED, events.TASK_ASSIGNED),
         run=notify_assignee,
+        wants=assigned,
     )
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db import DatabaseError, transaction
@@ -53,34 +53,52 @@ class Verdicts:
 def match(events: Sequence[EventRecord], programs: Sequence[Program], *, isolate: bool = False) -> Verdicts:
     """Ask every listening automation's conditions about every event, each as of the moment it happened.
 
-    ``isolate`` asks one automation at a time, so that one whose facts cannot be computed spoils no other's run.
+    What all of them want to know of an event is read at once. ``isolate`` asks one automation at a time, so that one
+    whose facts cannot be computed spoils no other's run.
     """
-    asked = [
-        (event, candidate)
-        for event in events
-        for names in (declared.get(event.name).names(),)
-        for candidate in programs
-        if candidate.trigger in names
-    ]
+    listeners: dict[str, list[Program]] = defaultdict(list)
+    for candidate in programs:
+        listeners[candidate.trigger].append(candidate)
     verdicts = Verdicts()
-    for group in [[one] for one in asked] if isolate else [asked]:
-        try:
-            with transaction.atomic():
-                answers = gather([_question(event, candidate) for event, candidate in group])
-        except DatabaseError as error:
-            if not isolate or is_lost(error):
-                raise
-            event, candidate = group[0]
-            log.error("Facts of automation %s fail (%s).", candidate.automation_id, type(error).__name__)
-            verdicts.add(event, candidate, False, {"refused": "facts_failed", "error": type(error).__name__})
-            continue
-        for (event, candidate), values in zip(group, answers, strict=True):
+    asked = [(event, found) for event in events if (found := _listening(event, listeners))]
+    if isolate:
+        for event, found in asked:
+            for candidate in found:
+                _ask_alone(verdicts, event, candidate)
+        return verdicts
+    with transaction.atomic():
+        answers = gather([_question(event, found) for event, found in asked])
+    for (event, found), values in zip(asked, answers, strict=True):
+        for candidate in found:
             _judge(verdicts, event, candidate, values)
     return verdicts
 
 
-def _question(event: EventRecord, candidate: Program) -> Question:
-    return Question(event, event.occurred_at, frozenset(candidate.conditions.fact_refs()), {})
+def _listening(event: EventRecord, listeners: Mapping[str, Sequence[Program]]) -> list[Program]:
+    """A name that several vocabularies share is one name: nobody hears of an event twice."""
+    return [
+        candidate
+        for name in sorted(declared.get(event.name).names())
+        for candidate in listeners.get(name, ())
+    ]
+
+
+def _ask_alone(verdicts: Verdicts, event: EventRecord, candidate: Program) -> None:
+    try:
+        with transaction.atomic():
+            (values,) = gather([_question(event, [candidate])])
+    except DatabaseError as error:
+        if is_lost(error):
+            raise
+        log.error("Facts of automation %s fail (%s).", candidate.automation_id, type(error).__name__)
+        verdicts.add(event, candidate, False, {"refused": "facts_failed", "error": type(error).__name__})
+    else:
+        _judge(verdicts, event, candidate, values)
+
+
+def _question(event: EventRecord, candidates: Sequence[Program]) -> Question:
+    refs = frozenset().union(*(candidate.refs for candidate in candidates))
+    return Question(event, event.occurred_at, refs, {})
 
 
 def _judge(verdicts: Verdicts, event: EventRecord, candidate: Program, values: Values) -> None:

@@ -65,9 +65,9 @@ def plan(events: Sequence[EventRecord], *, isolate: bool) -> Plan:
             _plan_run(made, event, candidate, verdicts.trace(event, candidate))
         if why_not := verdicts.non_matching(event):
             made.non_matches.append(_non_match(event, why_not))
-        _plan_reactions(made, event)
         for subscriber in listening:
             _plan_deliveries(made, event, subscriber)
+    _plan_reactions(made, events)
     return made
 
 
@@ -105,12 +105,16 @@ def _non_match(event: EventRecord, why_not: Sequence[tuple[Program, Mapping[str,
     )
 
 
-def _plan_reactions(made: Plan, event: EventRecord) -> None:
+def _plan_reactions(made: Plan, events: Sequence[EventRecord]) -> None:
     for reaction in reactions:
-        if any(event.name == trigger.name for trigger in reaction.on):
-            made.add_run(
-                event, StepRun(key="built_in", position=1, action=reaction.name), reaction=reaction.name
-            )
+        names = {trigger.name for trigger in reaction.on}
+        heard = [event for event in events if event.name in names]
+        if heard and reaction.wants:
+            wanted = set(reaction.wants(heard))
+            heard = [event for event in heard if event.subject_id in wanted]
+        for event in heard:
+            first = StepRun(key="built_in", position=1, action=reaction.name)
+            made.add_run(event, first, reaction=reaction.name)
 
 
 # ── Subscribed endpoints ────────────────────────────────────────────────────────────────────────────────

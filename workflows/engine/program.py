@@ -11,7 +11,7 @@ from uuid import UUID
 from careops.access.actor import Actor
 from workflows.catalogue.action import Action, actions
 from workflows.catalogue.event import Event, events
-from workflows.conditions import Group, parse
+from workflows.conditions import FactRef, Group, parse
 from workflows.models import AutomationVersion
 
 
@@ -40,6 +40,7 @@ class Program:
     number: int
     trigger: str
     conditions: Group
+    refs: frozenset[FactRef]
     lane: str
     steps: tuple[ProgramStep, ...]
     permissions: frozenset[str]
@@ -64,12 +65,14 @@ class Program:
 def read(version_id: UUID, automation_id: UUID, number: int, definition: Mapping[str, Any],
          permissions: Iterable[str]) -> Program:  # fmt: skip
     """Raises ValidationError or UnknownName when the code no longer knows something the version names."""
+    conditions = parse(definition["conditions"], stored=True)
     return Program(
         version_id=version_id,
         automation_id=automation_id,
         number=number,
         trigger=definition["trigger"],
-        conditions=parse(definition["conditions"], stored=True),
+        conditions=conditions,
+        refs=frozenset(conditions.fact_refs()),
         lane=definition["lane"],
         steps=tuple(
             ProgramStep(

@@ -13,6 +13,7 @@ from django.dispatch import Signal
 from django.utils.translation import gettext_lazy as _
 from psycopg.types.json import Jsonb
 
+from careops.lib.bulk import insert_many
 from careops.lib.clock import Now
 from careops.lib.ids import uuid7
 from workflows.catalogue.recording import Draft, cause
@@ -75,6 +76,9 @@ class EventRecord(models.Model):
         return f"{self.name} #{self.pk}"
 
 
+#: From here on COPY is quicker than a statement.
+MANY = 10
+
 COLUMNS = (
     "uid", "name", "subject_type", "subject_id", "patient_id", "actor_kind", "actor_id", "data", "occurred_at",
     "correlation_id", "caused_by_id", "depth", "quiet", "dedupe_key",
@@ -96,6 +100,16 @@ def _parameters(draft: Draft) -> list[Any]:
     ]  # fmt: skip
 
 
+def _row(draft: Draft) -> EventRecord:
+    cause = draft.cause
+    return EventRecord(
+        name=draft.event.name, subject_type=draft.event.subject, subject_id=draft.subject_id,
+        patient_id=draft.patient_id, actor_kind=cause.actor.kind.value, actor_id=cause.actor.id,
+        data=dict(draft.data), correlation_id=cause.correlation_id or uuid.uuid4(),
+        caused_by_id=cause.caused_by, depth=cause.depth, quiet=cause.quiet,
+    )  # fmt: skip
+
+
 class TableSink:
     """Writes events and deliveries into our own tables; ``workflows.catalogue`` knows it only as a Sink."""
 
@@ -112,6 +126,14 @@ class TableSink:
         return f"({WAKE_IF_IDLE})"
 
     def record(self, drafts: Sequence[Draft]) -> None:
+        if len(drafts) >= MANY and not any(draft.dedupe_key or draft.occurred_at for draft in drafts):
+            insert_many([_row(draft) for draft in drafts])
+        else:
+            self._insert(drafts)
+        wake()
+        self.recorded(drafts)
+
+    def _insert(self, drafts: Sequence[Draft]) -> None:
         rows = ", ".join([ROW] * len(drafts))
         with connection.cursor() as cursor:
             cursor.execute(
@@ -119,8 +141,6 @@ class TableSink:
                 "ON CONFLICT (dedupe_key) DO NOTHING",
                 [value for draft in drafts for value in _parameters(draft)],
             )
-        wake()
-        self.recorded(drafts)
 
     def recorded(self, drafts: Sequence[Draft]) -> None:
         for draft in drafts:
