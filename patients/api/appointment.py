@@ -55,4 +55,4 @@ class AppointmentViewSet(Creates, Edits, MachineViewSet):
     queryset = Appointment.objects.all()
     serializer_class = AppointmentSerializer
     filterset_class = AppointmentFilters
-    ordering = ("starts_at", "id")
+    ordering = ("-starts_at", "-id")

@@ -6,6 +6,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from careops.lib import clock
 from patients.models import Task
@@ -59,7 +61,7 @@ def test_rows_of_one_moment_are_told_apart_by_their_id(partner: Caller) -> None:
         answer = partner.get(url).json()
         seen += [row["id"] for row in answer["results"]]
         url = answer["next"]
-    assert seen == sorted(str(visit.pk) for visit in visits)
+    assert seen == sorted((str(visit.pk) for visit in visits), reverse=True)
 
 
 def test_what_changed_since_comes_in_the_order_of_change(partner: Caller, nine: Any) -> None:
@@ -132,8 +134,15 @@ def test_filters_narrow_and_may_be_repeated(partner: Caller, ada: Any, ben: Any)
     assert titles(partner.get(f"{TASKS}?state=open&state=completed")) == ["his", "done", "hers"]
 
 
-def test_visits_are_narrowed_by_day_and_come_in_order(partner: Caller) -> None:
+def test_visits_are_narrowed_by_day_and_come_latest_first(partner: Caller) -> None:
     days = [AppointmentFactory(starts_at=VISIT + timedelta(days=number)) for number in (2, 0, 1)]
     window = {"starts_from": VISIT.isoformat(), "starts_before": (VISIT + timedelta(days=2)).isoformat()}
     found = [row["id"] for row in partner.get(VISITS, window).json()["results"]]
-    assert found == [str(days[1].pk), str(days[2].pk)]
+    assert found == [str(days[2].pk), str(days[1].pk)]
+
+
+def test_a_filter_of_states_does_not_sort_the_table(partner: Caller) -> None:
+    partner.get(TASKS)
+    with CaptureQueriesContext(connection) as asked:
+        partner.get(f"{TASKS}?state=open&state=completed")
+    assert not [query for query in asked.captured_queries if "DISTINCT" in query["sql"]]
