@@ -25,6 +25,8 @@ class Todo:
     url: str
     act_url: str = ""
     due: datetime | None = None
+    #: Stands before everything else: as soon as they can.
+    urgent: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,7 +66,7 @@ def panel_source(source: PanelSource) -> PanelSource:
 def todos(page: PortalView) -> list[Todo]:
     """What this patient can do now, the most pressing first."""
     found = [todo for source in _todo_sources for todo in source(page)]
-    return sorted(found, key=lambda todo: todo.due or NEVER)
+    return sorted(found, key=lambda todo: (not todo.urgent, todo.due or NEVER))
 
 
 def panels(page: PortalView) -> list[Panel]:

@@ -60,12 +60,17 @@ def released(page: PortalView) -> QuerySet[Report]:
 
 
 def news(page: PortalView) -> list[Report]:
-    """Released or corrected of late, and not looked at since. Whether somebody looked is in the audit trail."""
+    """Released or corrected of late, and not opened since."""
     since = page.now - NEWS
     late = Q(released_at__gte=since) | Q(state=Report.State.CORRECTED, updated_at__gte=since)
-    found = list(released(page).filter(late))
-    seen = _looks(page, since) if found else {}
-    return [report for report in found if seen.get(str(report.pk), since) < _changed(report)]
+    return unread(page, list(released(page).filter(late)))
+
+
+def unread(page: PortalView, found: Sequence[Report]) -> list[Report]:
+    """Of these the ones that are news. Whether somebody opened one is in the audit trail."""
+    since = page.now - NEWS
+    opened = _opened(page, since) if found else {}
+    return [report for report in found if opened.get(str(report.pk), since) < _changed(report)]
 
 
 def _changed(report: Report) -> datetime:
@@ -74,17 +79,17 @@ def _changed(report: Report) -> datetime:
     return report.updated_at if is_corrected else report.released_at
 
 
-def _looks(page: PortalView, since: datetime) -> dict[str, datetime]:
-    """Report → when the patient last opened its page."""
+def _opened(page: PortalView, since: datetime) -> dict[str, datetime]:
+    """Report → when this person last opened its page."""
     entries = AuditEntry.objects.filter(
-        patient_id=page.actor.patient_id, actor_kind=page.actor.kind, act=AuditEntry.Act.VIEW,
-        subject_type=Report._meta.label, at__gte=since,
+        patient_id=page.actor.patient_id, actor_kind=page.actor.kind, actor_id=page.actor.id,
+        act=AuditEntry.Act.VIEW, subject_type=Report._meta.label, at__gte=since,
     )  # fmt: skip
     return {pk: at for ids, at in entries.order_by("id").values_list("subject_ids", "at") for pk in ids}
 
 
 def as_cards(page: PortalView, found: Sequence[Report]) -> list[Card]:
-    new = {report.pk for report in news(page)}
+    new = {report.pk for report in unread(page, found)}
     return [Card(report, report.pk in new) for report in found]
 
 
@@ -92,18 +97,22 @@ def as_cards(page: PortalView, found: Sequence[Report]) -> list[Card]:
 @todo_source
 def to_read(page: PortalView) -> Iterator[Todo]:
     for report in page.listed(news(page)[:ON_HOME]):
-        corrected = report.state == Report.State.CORRECTED
-        title = (
-            _("Look at your corrected results: %(test)s")
-            if corrected
-            else _("Look at your new results: %(test)s")
-        )
+        told = {"test": report.order.lab_test.name}
         yield Todo(
-            title=title % {"test": report.order.lab_test.name},
-            why=_("Your practitioner has released them to you."),
+            title=_title(report) % told,
+            why=_("One of the values is critical.") if report.critical else _("They were released to you."),
             action=_("Open"),
             url=reverse("portal:report", args=[report.pk]),
+            urgent=bool(report.critical),
         )
+
+
+def _title(report: Report) -> str:
+    if report.critical:
+        return _("Call us about your results: %(test)s")
+    if report.state == Report.State.CORRECTED:
+        return _("Look at your corrected results: %(test)s")
+    return _("Look at your new results: %(test)s")
 
 
 @panel_source

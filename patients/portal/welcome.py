@@ -10,6 +10,7 @@ from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -28,7 +29,8 @@ class ClinicChoice(forms.ModelChoiceField):
     def label_from_instance(self, clinic: Clinic) -> str:
         place = clinic.timezone.rpartition("/")[2].replace("_", " ")
         where = _("%(place)s time") % {"place": place}
-        return " · ".join(part for part in (clinic.name, where, clinic.phone) if part)
+        more = " · ".join(part for part in (where, clinic.phone) if part)
+        return format_html('<span>{}<small class="soft">{}</small></span>', clinic.name, more)
 
 
 class WelcomeForm(forms.ModelForm):

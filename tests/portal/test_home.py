@@ -10,6 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from careops.access.models import AuditEntry
+from careops.access.roles import PATIENT
 from patients.models import Appointment
 from tests.factories.labs import LabOrderFactory, ReportFactory, ResultFactory
 from tests.factories.orders import OrderFactory
@@ -75,7 +76,7 @@ def test_what_is_due_first_stands_first_and_what_may_wait_last(at_portal, ada):
     assert [first.due, second.due] == [sooner.starts_at, later.starts_at]
     assert {(todo.title, todo.why, todo.due) for todo in rest} == {
         ("Complete your details", "We do not have your phone number and your date of birth yet.", None),
-        ("Look at your new results: Lipid panel", "Your practitioner has released them to you.", None),
+        ("Look at your new results: Lipid panel", "They were released to you.", None),
         (
             f"Send us what order {order.number} needs",
             "Something is missing that only you can give us, so the order waits.",
@@ -127,6 +128,17 @@ def test_corrected_results_are_new_again(at_portal, ada, system):
     assert todos(client.get(HOME)) == []
 
 
+def test_a_critical_value_stands_before_everything_else(at_portal, ada):
+    visit_in(ada, hours=1)
+    report = ReportFactory(order=LabOrderFactory(patient=ada))
+    ResultFactory(report=report, interpretation="critical")
+    released(report)
+    first, _second = at_portal(ada).get(HOME).context["todos"]
+    assert (first.title, first.why, first.urgent) == (
+        "Call us about your results: Lipid panel", "One of the values is critical.", True,
+    )  # fmt: skip
+
+
 def test_after_a_month_results_are_no_news(at_portal, ada, travel):
     results_for(ada)
     client = at_portal(ada)
@@ -165,3 +177,42 @@ def test_one_entry_per_kind_says_what_was_listed(at_portal, ada):
         ("orders.Order", [str(order.pk)], ada.pk),
         ("patients.Appointment", [str(visit.pk)], ada.pk),
     ]
+
+
+def test_another_app_adds_something_to_do_and_this_page_learns_nothing_new(at_portal, ada, monkeypatch):
+    from careops.surfaces import portal_home
+
+    monkeypatch.setattr(portal_home, "_todo_sources", [*portal_home._todo_sources])
+
+    @portal_home.todo_source
+    def survey(page):
+        yield portal_home.Todo(
+            title="Answer five questions", why="We ask once.", action="Start", url="/survey/"
+        )
+
+    assert todos(at_portal(ada).get(HOME)) == ["Answer five questions"]
+
+
+@pytest.mark.parametrize(
+    ("lost", "page"),
+    [
+        ("patients.view_appointment", "portal:visits"),
+        ("orders.view_order", "portal:orders"),
+        ("labs.view_report", "portal:reports"),
+        ("patients.edit_contact_patient", "portal:details"),
+    ],
+)
+def test_what_the_role_of_patients_does_not_hold_is_neither_shown_nor_opened(
+    at_portal, ada, monkeypatch, lost, page
+):
+    visit_in(ada, days=2)
+    OrderFactory(patient=ada)
+    results_for(ada)
+    monkeypatch.setattr("careops.access.actor.PATIENT", PATIENT - {lost})
+    client = at_portal(ada)
+    assert client.get(reverse(page)).status_code == 403
+    home = client.get(HOME)
+    assert home.status_code == 200
+    app = lost.split(".")[0]
+    shown = set(AuditEntry.objects.values_list("subject_type", flat=True))
+    assert not {label for label in shown if f"{app}.view_{label.split('.')[1].lower()}" == lost}

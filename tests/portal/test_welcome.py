@@ -73,8 +73,8 @@ def test_the_only_clinic_is_not_asked_for_and_cannot_be_made_up(one_clinic):
 def test_of_several_clinics_one_is_chosen(two_clinics):
     _user, client = newcomer()
     text = text_of(client.get(WELCOME))
-    assert "Riverside Clinic · New York time · +1 212 555 0100" in text
-    assert "Hillside Clinic · Denver time · +1 303 555 0100" in text
+    assert "Riverside Clinic New York time · +1 212 555 0100" in text
+    assert "Hillside Clinic Denver time · +1 303 555 0100" in text
     refused = client.post(WELCOME, TOLD)
     assert refused.context["form"].errors == {"clinic": ["Choose the clinic you want to come to."]}
     assert not Patient.objects.exists()
