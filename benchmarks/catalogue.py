@@ -22,7 +22,15 @@ BENCHMARKS: tuple[Benchmark, ...] = (
     Benchmark(
         name="backlog", title="A backlog of events, worked off", module="benchmarks.backlog", limit=900
     ),
+    Benchmark(name="latency", title="From an event to its effect", module="benchmarks.latency"),
     Benchmark(name="matching", title="One event, 500 automations", module="benchmarks.matching"),
+    Benchmark(name="relay", title="Webhook in, condition, webhook out", module="benchmarks.relay"),
+    Benchmark(name="sending", title="Signed webhooks per worker", module="benchmarks.sending"),
+    Benchmark(name="due", title="100 000 steps at once", module="benchmarks.due"),
+    Benchmark(
+        name="segment", title="A segment of a million", module="benchmarks.segment", database="segment"
+    ),
+    Benchmark(name="pages", title="Lists and pages", module="benchmarks.pages", database="crowd"),
 )
 
 

@@ -17,7 +17,7 @@ from django.db import connection
 
 from benchmarks.places import REPO, environment, scratch
 
-START_SECONDS = 60.0
+START_SECONDS = 180.0
 
 
 def eventually(what: str, happens: Callable[[], object], seconds: float = START_SECONDS) -> None:

@@ -34,13 +34,13 @@ def peers_python() -> str:
         else [sys.executable, "-m", "venv", str(venv)]
     )
     fill = [uv, "pip", "install", "--python", str(python)] if uv else [str(python), "-m", "pip", "install"]
-    _install("Celery and requests", make)
-    _install("Celery and requests", [*fill, "-r", str(REQUIREMENTS)])
+    install("Celery and requests", make)
+    install("Celery and requests", [*fill, "-r", str(REQUIREMENTS)])
     (venv / "complete").touch()
     return str(python)
 
 
-def _install(what: str, argv: list[str], cwd: Path = REPO) -> None:
+def install(what: str, argv: list[str], cwd: Path = REPO) -> None:
     try:
         done = subprocess.run(
             argv, cwd=cwd, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False

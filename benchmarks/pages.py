@@ -1,0 +1,187 @@
+"""Lists and pages in front of 200 000 patients and 1 000 000 orders.
+
+Every page of the staff area and the portal and every list of the API whose address needs no argument is found by walking
+the URLconf, and asked for by the test client: middleware, permissions, queries, audit trail and template, without the
+web server. A superuser who has shown both factors sees the staff area and the API, a patient their portal. Lists with a
+search box are also searched for "Garcia". 20 requests each after two to warm up. The number of queries is compared with
+a clinic of 60 patients and 300 orders: where it is the same, it does not depend on how much there is.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import django
+
+from benchmarks.measuring import Spread, digits, percentile
+from benchmarks.outcome import Line, Outcome
+from benchmarks.places import REPO, environment
+from benchmarks.workers import python
+
+REQUESTS = 20
+TARGET = 100.0
+SEARCHED = "Garcia"
+#: What is not a page about records: forms for one that does not exist yet, sign-in, machine-readable descriptions.
+NO_LISTS = (
+    "/add/",
+    "/login/",
+    "/logout/",
+    "/password_change/",
+    "/autocomplete/",
+    "/jsi18n/",
+    "/schema",
+    "/docs",
+)
+SURFACES = {"admin lists": "/admin/", "portal pages": "/portal/", "API lists": "/api/"}
+
+
+@dataclass(slots=True)
+class Page:
+    path: str
+    queries: int = 0
+    #: Milliseconds.
+    taken: list[float] = field(default_factory=list)
+
+
+def run() -> Outcome:
+    found, refused = _look(REQUESTS)
+    before = _in_the_small_clinic()
+    outcome = Outcome()
+    for surface, prefix in SURFACES.items():
+        pages = [page for page in found if page.path.startswith(prefix)]
+        if pages:
+            _report(outcome, surface, pages, before)
+        else:
+            outcome.lines.append(Line(f"{surface}: p95 server time", "≤ 100 ms", "there are none", None))
+    outcome.notes += [f"left out: {path} answered {status}" for path, status in sorted(refused.items())]
+    return outcome
+
+
+def _report(outcome: Outcome, surface: str, pages: list[Page], before: dict[str, int]) -> None:
+    slowest = sorted(pages, key=lambda page: percentile(page.taken, 0.95), reverse=True)
+    worst = [percentile(page.taken, 0.95) for page in pages]
+    outcome.at_most(f"{surface}: p95 of the slowest of {len(pages)}", TARGET, Spread.of([max(worst)]), "ms")
+    grown = [page for page in pages if page.queries != before.get(page.path)]
+    same = f"{len(pages) - len(grown)} of {len(pages)}"
+    outcome.lines.append(Line(f"{surface}: as many queries as in a small clinic", "all", same, not grown))
+    outcome.figure(f"{surface}: p95", worst, "ms")
+    for page in slowest[:6]:
+        middle, high = (digits(percentile(page.taken, share)) for share in (0.5, 0.95))
+        outcome.figures.append((f"`{page.path}`", f"p50 {middle}, p95 {high} ms, {page.queries} queries"))
+    outcome.notes += [
+        f"{page.path}: {page.queries} queries, {before.get(page.path, 'unknown')} in a small clinic"
+        for page in grown
+    ]
+
+
+def _in_the_small_clinic() -> dict[str, int]:
+    """Path → queries, by the same look at another database, in another process."""
+    env = environment(os.environ["BENCH_HANDFUL"])
+    done = subprocess.run(
+        python("-m", "benchmarks.pages"), cwd=REPO, env=env, capture_output=True, text=True, check=True
+    )
+    return dict(json.loads(done.stdout.splitlines()[-1]))
+
+
+# ── Looking ───────────────────────────────────────────────────────────────────────────────────────────────
+def _look(requests: int) -> tuple[list[Page], dict[str, int]]:
+    """Every page there is, asked for so many times; and those that did not answer with a page."""
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    staff, patient = _browsers()
+    found, refused = [], {}
+    for path in _paths():
+        client = patient if path.startswith("/portal/") else staff
+        statuses = {client.get(path, secure=True).status_code for _warm in range(2)}
+        if statuses != {200}:
+            refused[path] = statuses.pop()
+            continue
+        page = Page(path)
+        with CaptureQueriesContext(connection) as asked:
+            client.get(path, secure=True)
+        page.queries = len(asked)
+        for _request in range(requests):
+            began = time.perf_counter()
+            client.get(path, secure=True)
+            page.taken.append(1000 * (time.perf_counter() - began))
+        found.append(page)
+    return found, refused
+
+
+def _paths() -> Iterator[str]:
+    from django.contrib import admin
+    from django.urls import reverse
+
+    paths = [path for path in _walk() if path.startswith(tuple(SURFACES.values()))]
+    yield from (path for path in paths if not any(part in path for part in NO_LISTS))
+    for model, model_admin in admin.site._registry.items():
+        if model_admin.search_fields:
+            listed = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+            yield f"{listed}?q={SEARCHED}"
+
+
+def _walk() -> Iterator[str]:
+    """The addresses of the URLconf that take no argument."""
+    from django.urls import URLResolver, get_resolver
+
+    def below(resolver: URLResolver, prefix: str) -> Iterator[str]:
+        for each in resolver.url_patterns:
+            route = str(each.pattern).removeprefix("^").removesuffix("$").removesuffix(r"\Z")
+            if any(sign in route for sign in "<(*?\\"):
+                continue
+            if isinstance(each, URLResolver):
+                yield from below(each, prefix + route)
+            else:
+                yield prefix + route
+
+    yield from dict.fromkeys(below(get_resolver(), "/"))
+
+
+def _browsers() -> tuple[object, object]:
+    """A superuser's and a patient's, signed in with the factors they have shown."""
+    from allauth.mfa.models import Authenticator
+    from django.conf import settings
+    from django.db.models import Count
+    from django.test import Client
+
+    from careops.access.models import User
+    from patients.models import Patient
+
+    # Nobody ran collectstatic here.
+    plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    settings.STORAGES = {**settings.STORAGES, "staticfiles": plain}
+    root, _new = User.objects.get_or_create(
+        email="root@bench.example", defaults={"is_staff": True, "is_superuser": True}
+    )
+    Authenticator.objects.get_or_create(user=root, type=Authenticator.Type.TOTP, defaults={"data": {}})
+    reader, new = User.objects.get_or_create(email="patient@bench.example")
+    if new:
+        onboarded = Patient.objects.filter(state="onboarded").annotate(orders_placed=Count("orders"))
+        patient = onboarded.order_by("-orders_placed", "pk").first()
+        patient.user = reader
+        patient.save()
+    staff = Client(SERVER_NAME="localhost")
+    staff.force_login(root)
+    session = staff.session
+    session["account_authentication_methods_user"] = str(root.pk)
+    session["account_authentication_methods"] = [
+        {"method": "password", "at": time.time()},
+        {"method": "mfa", "at": time.time(), "type": "totp"},
+    ]
+    session.save()
+    client = Client(SERVER_NAME="localhost")
+    client.force_login(reader)
+    return staff, client
+
+
+if __name__ == "__main__":
+    django.setup()
+    pages, _refused = _look(0)
+    sys.stdout.write(json.dumps([(page.path, page.queries) for page in pages]) + "\n")
