@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.test import Client
 
 from careops.access.models import User
 from careops.demo import people
@@ -15,6 +16,7 @@ from careops.lib.clock import Now
 from labs.models import LabOrder
 from orders.models import Order
 from patients.models import Appointment, Message, Patient, Task
+from tests.workflows.support import work_off
 from workflows.catalogue import facts
 from workflows.catalogue.machine import Machine
 from workflows.models import Automation, EventRecord
@@ -56,6 +58,7 @@ def test_the_clinic_is_full_of_life(demo: str) -> None:
     _everything_happened_in_the_past_and_nobody_was_told()
     _again_changes_nothing()
     _everybody_listed_may_sign_in()
+    _ada_finds_something_of_everything_on_her_portal()
 
 
 def age_of(last_name: str) -> int:
@@ -89,3 +92,31 @@ def _everybody_listed_may_sign_in() -> None:
         user = User.objects.get(email=address)
         assert user.check_password(people.PASSWORD)
         assert user.is_superuser or role == (user.groups.get().name if user.is_staff else "patient")
+
+
+def _ada_finds_something_of_everything_on_her_portal() -> None:
+    client = Client()
+    client.force_login(User.objects.get(email="ada.abara@example.com"))
+    home = client.get("/portal/")
+    asked = sorted(todo.title.split(":")[0].split(" on ")[0] for todo in home.context["todos"])
+    assert asked == ["Confirm your visit", "Look at your new results", "Look at your new results"]
+    assert {card.visit.state for card in client.get("/portal/visits/").context["cards"]} == {
+        "booked",
+        "confirmed",
+    }
+    past = client.get("/portal/visits/past/").context["cards"]
+    assert {card.visit.state for card in past} == {"completed", "cancelled"}
+    orders = client.get("/portal/orders/").context["cards"]
+    assert {"awaiting_script", "shipped", "cancelled"} <= {card.order.state for card in orders}
+    latest = client.get("/portal/results/").context["cards"][0]
+    markers = client.get(f"/portal/results/{latest.report.pk}/").context["markers"]
+    assert {len(marker.trend.points) for marker in markers} == {4}
+    _when_she_calls_off_the_desk_offers_a_new_time(client, home)
+
+
+def _when_she_calls_off_the_desk_offers_a_new_time(client: Client, home: Any) -> None:
+    visit = next(todo.url for todo in home.context["todos"] if todo.act_url)
+    client.post(f"{visit}cancel/", {"reason": "I am travelling"})
+    work_off()
+    task = Task.objects.get(title="Offer a new time")
+    assert (task.role, task.patient.last_name, task.state) == ("front desk", "Abara", "open")
