@@ -197,3 +197,4 @@ class EventViewSet(ListViewSet):
     serializer_class = EventSerializer
     filterset_class = None
     pagination_class = Feed
+    refusals = ("409",)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -59,13 +60,17 @@ class Book:
     def __init__(self, at: datetime) -> None:
         self.at = at
         self._rows: list[StepRun] = []
+        self._changed: set[str] = set()
         self._following: list[StepRun] = []
         self._at_their_end: dict[int, Run] = {}
         self._ended: dict[int, Run] = {}
 
     def enter(self, row: StepRun, outcome: Outcome | Skipped | Parked) -> None:
         """Note how a step that is held in this transaction ended."""
-        self._rows.append(row)
+        with self._noting(row):
+            self._settle(row, outcome)
+
+    def _settle(self, row: StepRun, outcome: Outcome | Skipped | Parked) -> None:
         if isinstance(outcome, Parked):
             row.state, row.lease_until = QueueState.PAUSED, None
             return
@@ -93,12 +98,24 @@ class Book:
 
     def leave_out(self, row: StepRun) -> None:
         """A person skips the step; the run goes on with the next one."""
+        with self._noting(row):
+            row.log = note(row, at=self.at, error="skipped by a person")
+            row.fence += 1
+            row.lease_until = None
+            self._close(row, QueueState.SKIPPED, {})
+            self.go_on(row)
+
+    @contextmanager
+    def _noting(self, row: StepRun) -> Iterator[None]:
+        """Most steps end alike: what changed in none of the batch is not written."""
+        before = [getattr(row, name) for name in self.STEP]
+        if row.trace:  # the verdict on the step's own condition was noted before
+            self._changed.add("trace")
+        yield
         self._rows.append(row)
-        row.log = note(row, at=self.at, error="skipped by a person")
-        row.fence += 1
-        row.lease_until = None
-        self._close(row, QueueState.SKIPPED, {})
-        self.go_on(row)
+        self._changed.update(
+            name for name, old in zip(self.STEP, before, strict=True) if getattr(row, name) != old
+        )
 
     def _close(self, row: StepRun, state: QueueState, result: dict[str, Any]) -> None:
         row.state, row.finished_at, row.result = state, self.at, result
@@ -128,7 +145,7 @@ class Book:
             self._ended[run.pk] = run
 
     def write(self) -> None:
-        update_many(self._rows, self.STEP)
+        update_many(self._rows, sorted(self._changed))
         insert_many(self._following)
         if self._at_their_end:
             open_steps = StepRun.objects.filter(run__in=self._at_their_end).exclude(state__in=OVER)

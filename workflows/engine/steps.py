@@ -36,7 +36,7 @@ from workflows.engine.context import Loaded, StepContext
 from workflows.engine.facts import Question, gather
 from workflows.engine.program import ProgramStep, program
 from workflows.models import Automation, Delivery, QueueState, Run, StepRun
-from workflows.models.lease import claim, hold, release
+from workflows.models.lease import claim, hold, hold_claimed, release
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +84,7 @@ def work(lane: str, worker: str, *, limit: int = limits.BATCH) -> int:
 def _batch(rows: Sequence[StepRun]) -> list[StepRun]:
     """As many of them as fit the batch's time; the rest is returned."""
     begun = monotonic()
-    held = _with_stories(hold(StepRun, rows))
+    held = _with_stories(hold_claimed(StepRun, rows))
     at = clock.now()
     judged = _Judged(held, at)
     book = Book(at)

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import QuerySet
 
 from careops.lib.fields import EncryptedTextField
 from workflows.models.queue import Queued
@@ -78,13 +79,22 @@ def _claim(model: type[Q], lane: str, limit: int, worker: str, where: str, durab
 
 
 def hold(model: type[Q], rows: Sequence[Q]) -> list[Q]:
-    """Lock, in this transaction, those of the rows that are still ours; the others were given to somebody else.
+    """Lock, in this transaction, those of the rows that are still ours, and read them again; the others were given to
+    somebody else."""
+    fences = {row.pk: row.fence for row in rows}
+    held = _lock(model, rows).defer(*_sealed(model))
+    return [row for row in held if row.fence == fences[row.pk]]
 
-    Whoever else writes a claimed row raises its fence, so the rest of it is as it was when it was claimed.
-    """
-    locked = model._base_manager.select_for_update(of=("self",)).filter(state="running").order_by("pk")
-    fences = dict(locked.filter(pk__in=[row.pk for row in rows]).values_list("pk", "fence"))
+
+def hold_claimed(model: type[Q], rows: Sequence[Q]) -> list[Q]:
+    """``hold`` for rows fresh from their claim: whoever else writes one raises its fence, so none is read again."""
+    fences = dict(_lock(model, rows).values_list("pk", "fence"))
     return [row for row in rows if fences.get(row.pk) == row.fence]
+
+
+def _lock(model: type[Q], rows: Sequence[Q]) -> QuerySet[Q]:
+    running = model._base_manager.filter(pk__in=[row.pk for row in rows], state="running")
+    return running.select_for_update(of=("self",)).order_by("pk")
 
 
 def release(model: type[Q], rows: Iterable[Q]) -> None:
