@@ -117,7 +117,7 @@ def test_unknown_parameters_are_named_with_what_was_probably_meant(partner: Call
 @pytest.mark.parametrize(
     ("name", "value"),
     [("state", "nope"), ("patient", "x"), ("updated_since", "yesterday"), ("updated_since", "2026-13-01"),
-     ("due_before", "2026-01-01T00:00:00+99:00"), ("state", "\x00")],
+     ("due_before", "2026-01-01T00:00:00+99:00"), ("due_before", "0001-01-01T00:00:00+10:00"), ("state", "\x00")],
 )  # fmt: skip
 def test_a_filters_value_is_checked(partner: Caller, name: str, value: str) -> None:
     refused = partner.get(TASKS, {name: value})
@@ -146,3 +146,7 @@ def test_a_filter_of_states_does_not_sort_the_table(partner: Caller) -> None:
     with CaptureQueriesContext(connection) as asked:
         partner.get(f"{TASKS}?state=open&state=completed")
     assert not [query for query in asked.captured_queries if "DISTINCT" in query["sql"]]
+
+
+def test_an_offset_that_exists_nowhere_is_a_moment_all_the_same(partner: Caller) -> None:
+    assert partner.get(VISITS, {"starts_before": "2943-02-18T19:17:32-17:33"}).status_code == 200

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import django_filters
+from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
 from django.utils.translation import gettext_lazy as _
 from django_filters.rest_framework import DjangoFilterBackend
@@ -12,7 +14,24 @@ from rest_framework.request import Request
 
 from careops.surfaces.api.problem import bad_parameters
 
-Moment = django_filters.IsoDateTimeFilter
+
+class MomentField(django_filters.fields.IsoDateTimeField):
+    """A moment as UTC: offsets that exist nowhere are beyond the database, though not beyond ISO 8601."""
+
+    def to_python(self, value: Any) -> datetime | None:
+        moment = super().to_python(value)
+        try:
+            return moment and moment.astimezone(UTC)
+        except OverflowError:
+            raise ValidationError(self.error_messages["invalid"], code="invalid") from None
+
+
+class Moment(django_filters.IsoDateTimeFilter):
+    """A moment with its offset; without one it is in UTC."""
+
+    field_class = MomentField
+
+
 ReferenceFilter = django_filters.UUIDFilter
 Text = django_filters.CharFilter
 Choice = django_filters.MultipleChoiceFilter

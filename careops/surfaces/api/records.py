@@ -35,6 +35,8 @@ class ListViewSet(ApiView, GenericViewSet):
     queryset: QuerySet[Any]
     ordering: ClassVar[Sequence[str]] = ("-id",)
     patient_path: ClassVar[str | None] = None
+    #: Statuses of its own, beside those that every address may answer with.
+    refusals: ClassVar[Sequence[str]] = ()
     #: What an action takes besides seeing the noun.
     verbs: ClassVar[Mapping[str, str]] = {"create": "add", "partial_update": "change"}
 

@@ -57,6 +57,7 @@ PROBLEM = {
         "errors": {"type": "array", "items": {"$ref": "#/components/schemas/ProblemError"}},
         "state": {"type": "string", "description": "The record's state, where it does not allow a move."},
         "legal": {"type": "array", "items": {"type": "string"}, "description": "Moves the caller could make instead."},
+        "newest": {"type": "integer", "format": "int64", "description": "The feed's last position."},
     },
 }  # fmt: skip
 PROBLEM_ERROR = {
@@ -194,7 +195,7 @@ class ApiSchema(AutoSchema):
         return found + (["ETag"] if self.view.action != "list" else [])
 
     def _refusals(self) -> list[str]:
-        codes = {*ALWAYS, "400"}
+        codes = {*ALWAYS, "400", *self.view.refusals}
         if self.method != "GET":
             codes |= set(WHEN_WRITING)
         if "{" in self.path:

@@ -94,6 +94,11 @@ class RecordSerializer(Strict, serializers.ModelSerializer):
         if self.partial:
             for name in getattr(self.Meta, "fixed_fields", ()):
                 fields[name].read_only = True
+        columns = {column.name: column for column in self.Meta.model._meta.concrete_fields}
+        for name, field in fields.items():
+            # The framework forgets it of fields that are shown only: none chosen is written "".
+            if isinstance(field, serializers.ChoiceField) and name in columns and columns[name].blank:
+                field.allow_blank = True
         return fields
 
     def get_validators(self) -> list[Any]:
