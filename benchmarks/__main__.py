@@ -32,11 +32,11 @@ def main(words: list[str]) -> int:
     databases, broken = Databases(url), 0
     for benchmark in chosen:
         say(f"{benchmark.name:<10}{benchmark.title} …")
-        began = time.monotonic()
+        began, on = time.monotonic(), machine.described(databases.server())
         outcome = measure(benchmark, databases)
         broken += outcome is None
         if outcome is not None:
-            keep(benchmark, outcome, databases)
+            keep(benchmark, outcome, on)
             tell(outcome, time.monotonic() - began)
     (REPO / "benchmarks" / "results.md").write_text(report.page(kept()))
     return 1 if broken else 0
@@ -61,11 +61,11 @@ def measure(benchmark: Benchmark, databases: Databases) -> Outcome | None:
     return Outcome.from_json(json.loads(answer.read_text()))
 
 
-def keep(benchmark: Benchmark, outcome: Outcome, databases: Databases) -> None:
+def keep(benchmark: Benchmark, outcome: Outcome, on: dict[str, str]) -> None:
     """Results of single benchmarks are kept, so that running one of them again replaces its part of the page only."""
     entry = {
         "at": datetime.now(UTC).isoformat(timespec="minutes"),
-        "machine": machine.described(databases.server()),
+        "machine": on,
         "outcome": outcome.as_json(),
     }
     (scratch("results") / f"{benchmark.name}.json").write_text(json.dumps(entry, indent=1))
