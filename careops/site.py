@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.contrib import admin
-from django.db.models import Count, Min, Model
+from django.db.models import Count, Min, Model, Q
 from django.db.models.functions import TruncHour
 from django.http import HttpRequest
 from django.urls import reverse
@@ -40,6 +40,8 @@ from workflows.models import Delivery, EventRecord, InboundMessage, QueueState, 
 DAY = timedelta(days=1)
 #: Work due for longer than this waits for a worker that does not come.
 LATE = timedelta(seconds=60)
+#: An order that stays in one status for longer than that is stuck; the list's own filter knows it by its days.
+STUCK = timedelta(days=3)
 #: Who may see which dead letters.
 LETTERS: dict[str, type[Model]] = {
     "workflows.view_run": StepRun,
@@ -49,25 +51,38 @@ LETTERS: dict[str, type[Model]] = {
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """A piece of a drawn bar: how many it stands for, and where it is drawn, in per cent of the whole bar."""
+
+    label: Any
+    tone: str
+    number: int
+    start: float
+    width: float
+
+
+@dataclass(frozen=True, slots=True)
 class Tile:
-    """One number, what it counts, and the list behind it."""
+    """One number, what it counts, and the list behind it. ``parts`` are drawn as one bar."""
 
     label: Any
     number: int | str
     url: str
     tone: str = ""
     detail: str = ""
+    parts: Sequence[Part] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """How many records are in a state, and since when the oldest of them waits there."""
+    """How many records are in a state, and since when the oldest of them waits there. ``parts`` are drawn as one bar."""
 
     label: Any
     tone: str
     number: int
     url: str
     since: str = ""
+    parts: Sequence[Part] = ()
 
 
 def environment(request: HttpRequest) -> list[str] | None:
@@ -111,6 +126,8 @@ def may_list(request: HttpRequest, model: type[Model]) -> bool:
 def day_tiles(request: HttpRequest, now: datetime) -> Iterator[Tile]:
     if may_list(request, Appointment):
         yield visits_today(now)
+    if may_list(request, Order):
+        yield stuck_orders(now)
     if may_list(request, Task):
         late = Task.objects.filter(state__in=["open", "in_progress"], due_at__lt=now).count()
         yield Tile(_("Overdue tasks"), late, list_url(Task, due="overdue"), "danger" if late else "success")
@@ -125,9 +142,29 @@ def visits_today(now: datetime) -> Tile:
     rows = Appointment.objects.filter(starts_at__gte=midnight, starts_at__lt=midnight + DAY).order_by()
     found = dict(rows.exclude(state="cancelled").values_list("state").annotate(number=Count("pk")))
     states = Appointment.states()
-    detail = ", ".join(f"{number} {states[state]}" for state, number in found.items())
+    detail = ", ".join(f"{found[state]} {states[state]}" for state in states if state in found)
+    colors = admin.site._registry[Appointment].state_colors
+    bar = parts([(states[state], colors.get(state, ""), found[state]) for state in states if state in found])
     url = list_url(Appointment, when="today")
-    return Tile(_("Visits today"), sum(found.values()), url, "primary", detail)
+    return Tile(_("Visits today"), sum(found.values()), url, "primary", detail, bar)
+
+
+def stuck_orders(now: datetime) -> Tile:
+    stuck = Order.objects.filter(state__in=OPEN, state_entered_at__lt=now - STUCK).count()
+    detail = _("over %(days)d days in one status") % {"days": STUCK.days}
+    url = list_url(Order, stuck=STUCK.days)
+    return Tile(_("Stuck orders"), stuck, url, "warning" if stuck else "success", detail)
+
+
+def parts(pieces: Sequence[tuple[Any, str, int]], whole: int = 0) -> list[Part]:
+    """The pieces of a bar that is ``whole`` long; 0: as long as all of them together."""
+    per = 100 / max(whole or sum(number for _label, _tone, number in pieces), 1)
+    drawn, start = [], 0
+    for label, tone, number in pieces:
+        if number:
+            drawn.append(Part(label, tone, number, round(start * per, 2), round(number * per, 2)))
+        start += number
+    return drawn
 
 
 def order_states(request: HttpRequest, now: datetime) -> Sequence[Row]:
@@ -135,8 +172,9 @@ def order_states(request: HttpRequest, now: datetime) -> Sequence[Row]:
     if not may_list(request, Order):
         return []
     rows = Order.objects.filter(state__in=OPEN).order_by().values_list("state")
-    found = rows.annotate(number=Count("pk"), since=Min("state_entered_at")).order_by("since")
-    return [_row(Order, state, number, timesince(since, now, depth=1)) for state, number, since in found]
+    stuck = Count("pk", filter=Q(state_entered_at__lt=now - STUCK))
+    found = rows.annotate(number=Count("pk"), since=Min("state_entered_at"), stuck=stuck).order_by("since")
+    return _rows(Order, found, now)
 
 
 def lab_states(request: HttpRequest, now: datetime) -> Sequence[Row]:
@@ -144,13 +182,27 @@ def lab_states(request: HttpRequest, now: datetime) -> Sequence[Row]:
     if not may_list(request, LabOrder):
         return []
     rows = LabOrder.objects.filter(state__in=open_statuses()).order_by().values_list("state")
-    found = rows.annotate(number=Count("pk"), since=Min("created_at")).order_by("since")
-    return [_row(LabOrder, state, number, timesince(since, now, depth=1)) for state, number, since in found]
+    stuck = Count("pk", filter=Q(created_at__lt=now - STUCK))
+    found = rows.annotate(number=Count("pk"), since=Min("created_at"), stuck=stuck).order_by("since")
+    return _rows(LabOrder, found, now)
 
 
-def _row(model: type[Any], state: str, number: int, since: str) -> Row:
-    tone = admin.site._registry[model].state_colors.get(state, "")
-    return Row(capfirst(model.states()[state]), tone, number, list_url(model, state__exact=state), since)
+def _rows(model: type[Any], found: Iterable[tuple[str, int, datetime, int]], now: datetime) -> list[Row]:
+    """A row per state, its bar as long as its share of the fullest one, and in red what waits for too long."""
+    found = list(found)
+    most = max((number for _state, number, _since, _stuck in found), default=0)
+    late = _("over %(days)d days") % {"days": STUCK.days}
+    return [
+        Row(
+            capfirst(model.states()[state]),
+            admin.site._registry[model].state_colors.get(state, ""),
+            number,
+            list_url(model, state__exact=state),
+            timesince(since, now, depth=1),
+            parts([(late, "danger", stuck), (_("shorter"), "primary", number - stuck)], most),
+        )
+        for state, number, since, stuck in found
+    ]
 
 
 # ── The machinery ─────────────────────────────────────────────────────────────────────────────────────────

@@ -68,6 +68,7 @@ def test_the_numbers_are_true(at_desk, root):
 
     assert tiles(answer) == {
         "Visits today": 2,
+        "Stuck orders": 0,
         "Overdue tasks": 2,
         "Messages that did not go out": 0,
         "Dead letters": 4,
@@ -112,7 +113,12 @@ def test_every_number_leads_to_a_list_one_may_open(at_desk, request, person):
 def test_nobody_is_shown_what_they_may_not_list(at_desk, nia):
     something_of_everything(1)
     answer = at_desk(nia).get(HOME)
-    assert set(tiles(answer)) == {"Visits today", "Overdue tasks", "Messages that did not go out"}
+    assert set(tiles(answer)) == {
+        "Visits today",
+        "Stuck orders",
+        "Overdue tasks",
+        "Messages that did not go out",
+    }
     assert answer.context["failing"] is None
     assert answer.context["events"] is None
 
@@ -143,3 +149,35 @@ def test_nothing_comes_from_elsewhere_and_no_script_stands_in_the_page(at_desk, 
     html = at_desk(root).get(HOME).content.decode()
     assert not re.findall(r'(?:src|href)="(?:https?:)?//', html)
     assert not re.findall(r"<script(?![^>]*\bsrc=)[^>]*>\s*\S", html)
+
+
+def test_what_is_stuck_stands_out_and_leads_to_its_list(at_desk, root):
+    OrderFactory(state="awaiting_script")
+    for days in (4, 5):
+        OrderFactory(state="awaiting_script", state_entered_at=clock.now() - timedelta(days=days))
+    OrderFactory(state="shipped", state_entered_at=clock.now() - timedelta(days=30))
+    client = at_desk(root)
+
+    answer = client.get(HOME)
+
+    (tile,) = [tile for tile in answer.context["tiles"] if tile.label == "Stuck orders"]
+    assert (tile.number, tile.tone) == (2, "warning")
+    assert client.get(tile.url).context["cl"].result_count == 2
+    (row,) = answer.context["orders"]
+    assert [(part.tone, part.number, part.start, part.width) for part in row.parts] == [
+        ("danger", 2, 0, 66.67),
+        ("primary", 1, 66.67, 33.33),
+    ]
+    assert '<rect class="co-bar-danger" x="0.0" width="66.67"' in answer.content.decode()
+
+
+def test_the_days_visits_are_drawn_by_their_state(at_desk, root):
+    noon = clock.now().replace(hour=12, minute=0, second=0, microsecond=0)
+    for state in ("booked", "completed", "completed", "cancelled"):
+        AppointmentFactory(state=state, starts_at=noon, ends_at=noon + timedelta(minutes=30))
+    (tile,) = [tile for tile in at_desk(root).get(HOME).context["tiles"] if tile.label == "Visits today"]
+    assert (tile.number, tile.detail) == (3, "1 booked, 2 completed")
+    assert [(part.tone, part.start, part.width) for part in tile.parts] == [
+        ("info", 0, 33.33),
+        ("success", 33.33, 66.67),
+    ]
