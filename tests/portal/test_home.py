@@ -110,10 +110,12 @@ def test_results_are_new_until_they_were_opened(at_portal, ada, lena, nia):
     assert [card.is_new for card in panel(client.get(HOME), "Recent results")] == [False]
 
 
-def test_a_look_of_the_clinic_is_not_the_patients(at_portal, ada, nia):
+@pytest.mark.parametrize("kind", ["staff", "patient"])
+def test_somebody_elses_look_is_not_the_patients(at_portal, ada, kind, nia):
+    """Nia's, or that of whoever signs in to a record which was merged into Ada's."""
     report = results_for(ada)
     AuditEntry.objects.create(
-        actor_kind="staff", actor_id=str(nia.pk), act="view", subject_type="labs.Report",
+        actor_kind=kind, actor_id=str(nia.pk), act="view", subject_type="labs.Report",
         subject_ids=[str(report.pk)], patient_id=ada.pk,
     )  # fmt: skip
     assert todos(at_portal(ada).get(HOME)) == ["Look at your new results: Lipid panel"]

@@ -51,7 +51,7 @@ def of(patient: Any) -> Belongings:
     visit = visit_in(patient, days=2)
     visit.reason = SECRET
     visit.save()
-    order = OrderFactory(patient=patient, lines__name=SECRET, notes="A note of the clinic's own")
+    order = OrderFactory(patient=patient, state="awaiting_requirements", lines__name=SECRET)
     report = ReportFactory(order=LabOrderFactory(patient=patient))
     ResultFactory(report=report, name=SECRET)
     return Belongings({"visit": visit, "order": order, "report": released(report)})
