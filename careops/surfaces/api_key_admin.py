@@ -96,6 +96,12 @@ class KeyForm(forms.Form):
         self.by = by
         self.fields["permissions"].choices = in_words(api_keys.grantable(by))
 
+    def nouns(self) -> Iterator[tuple[str, list[tuple[str, str, bool]]]]:
+        """What can be given, noun by noun, and what is ticked: for a page that groups them."""
+        ticked = set(self["permissions"].value() or ())
+        for noun, offered in self.fields["permissions"].choices:
+            yield noun, [(name, words, name in ticked) for name, words in offered]
+
     def clean_permissions(self) -> list[str]:
         """Whoever writes reads what came of it, so nothing is of use without seeing the noun."""
         chosen = self.cleaned_data["permissions"]

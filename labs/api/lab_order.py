@@ -49,9 +49,7 @@ class LabOrderSerializer(RecordSerializer):
 class LabOrderFilters(RecordFilters):
     state = state_filter(LabOrder)
     patient = ReferenceFilter(field_name="patient")
-    lab_test = Text(field_name="lab_test__code")
     external_id = Text(field_name="external_id")
-    sample_id = Text(field_name="sample_id")
 
 
 class LabOrderViewSet(Creates, Edits, MachineViewSet):

@@ -12,6 +12,8 @@ from django.utils import timezone
 from careops.access import api_keys, roles
 from careops.access.actor import Actor
 from careops.access.models import ApiKey, AuditEntry
+from careops.surfaces.timeline import timeline
+from patients.models import Task
 from tests.api.conftest import Caller, make_key
 
 pytestmark = pytest.mark.django_db
@@ -193,3 +195,9 @@ def test_a_secret_stands_in_no_log(partner: Caller, caplog: Any) -> None:
         partner.get("/api/v1/nothing/")
         Caller(partner.secret[:-2] + "xx").get(TASKS)
     assert partner.secret[17:30] not in caplog.text
+
+
+def test_what_a_key_did_stands_on_the_timeline_under_its_name(partner: Caller, root: Any) -> None:
+    task = partner.post(TASKS, {"title": "Call"}).json()
+    (entry,) = timeline(Task.objects.get(pk=task["id"]), root).entries
+    assert entry.who == "integration “Partner”"

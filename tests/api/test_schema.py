@@ -12,9 +12,9 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from careops.api import description, router
-from careops.surfaces.api import MachineViewSet, RecordViewSet
+from careops.surfaces.api import MachineViewSet, Moment, RecordViewSet
 from careops.surfaces.api.views import ApiView
-from workflows.catalogue import Machine
+from workflows.catalogue import Machine, Privacy
 
 SCHEMA = json.loads(description())
 OPERATIONS = {
@@ -156,3 +156,18 @@ def test_a_list_of_what_is_many_goes_on_along_an_index(viewset: Any) -> None:
     if len(viewset.ordering) == 2:
         ascending = tuple(name.lstrip("-") for name in viewset.ordering)
         assert {tuple(viewset.ordering), ascending} & set(indexes)
+
+
+@pytest.mark.parametrize("viewset", [viewset for _prefix, viewset, _name in router.registry])
+def test_no_address_asks_for_what_says_who_somebody_is(viewset: Any) -> None:
+    """Addresses stand in logs. Moments may be asked for: a day says nothing about anybody."""
+    privacy = getattr(viewset.queryset.model, "privacy", {})
+    told = {
+        name
+        for name, declared in (
+            viewset.filterset_class.base_filters if viewset.filterset_class else {}
+        ).items()
+        if privacy.get(declared.field_name.partition("__")[0], Privacy.PUBLIC) is not Privacy.PUBLIC
+        and not issubclass(type(declared), Moment)
+    }
+    assert told == set()

@@ -56,8 +56,8 @@ def test_a_bound_order_stays_bound(partner: Caller) -> None:
     assert answer.json()["errors"] == [{"pointer": "", "detail": "Another lab order has this id already."}]
 
 
-def test_lab_orders_are_found_by_state_and_test(partner: Caller) -> None:
-    wanted = LabOrderFactory(at="draw_completed")
+def test_lab_orders_are_found_by_state_and_by_the_labs_id(partner: Caller) -> None:
+    wanted = LabOrderFactory(at="draw_completed", external_id="J-1")
     LabOrderFactory()
-    for query in ({"state": status("draw_completed")}, {"lab_test": wanted.lab_test.code}):
+    for query in ({"state": status("draw_completed")}, {"external_id": "J-1"}):
         assert [row["id"] for row in partner.get(LAB_ORDERS, query).json()["results"]] == [str(wanted.pk)]

@@ -56,9 +56,12 @@ def test_a_record_number_is_taken_once_and_never_changed(partner: Caller, ada: A
     assert Patient.objects.count() == 1
 
 
-def test_patients_are_found_by_number_and_address(partner: Caller, ada: Any, ben: Any) -> None:
-    for query in ({"mrn": ada.mrn}, {"email": "ADA@mail.example"}):
-        assert [row["id"] for row in partner.get(PATIENTS, query).json()["results"]] == [str(ada.pk)]
+def test_nobody_is_looked_for_by_name_in_an_address(partner: Caller, ada: Any) -> None:
+    for name in ("mrn", "email", "last_name", "phone", "birth_date"):
+        assert partner.get(PATIENTS, {name: "x"}).status_code == 400
+    assert [row["id"] for row in partner.get(PATIENTS, {"clinic": str(ada.clinic_id)}).json()["results"]] == [
+        str(ada.pk)
+    ]
 
 
 def test_a_merged_record_is_not_edited(partner: Caller, ada: Any) -> None:

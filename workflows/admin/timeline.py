@@ -11,7 +11,7 @@ from django.db.models import Model
 from django.utils.translation import gettext as _
 
 from careops.access.actor import ActorKind
-from careops.access.models import User
+from careops.access.models import ApiKey, User
 from careops.surfaces.links import link_to
 from careops.surfaces.timeline import Entry, Link, register_source
 from workflows.catalogue import Kind, Machine, events, reactions
@@ -87,7 +87,7 @@ def _label(model: type[Model] | None, name: str) -> str:
 
 # ── Who, and why ──────────────────────────────────────────────────────────────────────────────────────────
 def _names(rows: Iterable[EventRecord]) -> dict[tuple[str, str], str]:
-    """The names of the colleagues and automations that acted, in one query each."""
+    """The names of the colleagues, automations and keys that acted, in one query each."""
     ids: dict[str, set[str]] = {}
     for row in rows:
         ids.setdefault(row.actor_kind, set()).add(row.actor_id)
@@ -98,6 +98,9 @@ def _names(rows: Iterable[EventRecord]) -> dict[tuple[str, str], str]:
     if automations := ids.get(ActorKind.AUTOMATION):
         for pk, name in Automation.objects.filter(pk__in=automations).values_list("pk", "name"):
             names[ActorKind.AUTOMATION, str(pk)] = _("automation “%(name)s”") % {"name": name}
+    if keys := ids.get(ActorKind.INTEGRATOR):
+        for pk, name in ApiKey.objects.filter(pk__in=keys).values_list("pk", "name"):
+            names[ActorKind.INTEGRATOR, str(pk)] = _("integration “%(name)s”") % {"name": name}
     return names
 
 
