@@ -22,7 +22,7 @@ SCRATCH = REPO / ".local" / "bench"
 CROWDS = {
     "crowd": ("--patients", "200000", "--orders", "1000000"),
     "handful": ("--patients", "60", "--orders", "300"),
-    "segment": ("--patients", "1000000", "--orders", "0", "--without-history"),
+    "segment": ("--patients", "1000000", "--bare"),
 }
 
 

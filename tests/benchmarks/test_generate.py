@@ -27,8 +27,8 @@ UNTIL = datetime(2026, 11, 22, tzinfo=UTC)
 MACHINES = (Patient, Appointment, Order, LabOrder, Requisition, Report, Task)
 
 
-def make(patients: int = 200, orders: int = 300, seed: int = 7, *, history: bool = True) -> None:
-    making.make(making.Size(patients, orders, history=history), seed=seed, until=UNTIL, out=StringIO())
+def make(patients: int = 200, orders: int = 300, seed: int = 7, *, bare: bool = False) -> None:
+    making.make(making.Size(patients, orders, bare=bare), seed=seed, until=UNTIL, out=StringIO())
 
 
 def test_there_are_as_many_as_were_asked_for() -> None:
@@ -95,11 +95,11 @@ def test_a_later_history_goes_on_where_the_positions_ended() -> None:
     assert (crowd["first"], crowd["last"]) == (42, 41 + crowd["n"])
 
 
-def test_the_history_can_be_left_out() -> None:
-    make(patients=20, orders=0, history=False)
-    assert Patient.objects.count() == 20
-    assert not Order.objects.exists()
-    assert not EventRecord.objects.exists()
+def test_a_bare_crowd_is_patients_and_visits() -> None:
+    make(patients=20, orders=30, bare=True)
+    assert (Patient.objects.count(), Appointment.objects.count()) == (20, 40)
+    for model in (Order, LabOrder, Task, EventRecord):
+        assert not model.objects.exists()
 
 
 def test_the_same_seed_gives_the_same_rows() -> None:

@@ -54,10 +54,10 @@ def walk(
 
 
 class History:
-    """Gathers events in any order; ``settle`` brings them into the order of time."""
+    """Gathers events in any order; ``settle`` brings them into the order of time. One that is not kept gathers none."""
 
-    def __init__(self, dice: Dice, copier: Copier) -> None:
-        self.dice, self.copier = dice, copier
+    def __init__(self, dice: Dice, copier: Copier, *, kept: bool = True) -> None:
+        self.dice, self.copier, self.kept = dice, copier, kept
         self.written = 0
         self._rows: list[tuple[Any, ...]] = []
         with connection.cursor() as cursor:
@@ -76,6 +76,8 @@ class History:
         patient: str | UUID | None,
     ) -> None:
         """One event after the other, each at its moment; each set off by somebody of its own accord."""
+        if not self.kept:
+            return
         for each, at in zip(lived, moments, strict=True):
             if each is not None:
                 uid = self.dice.uuid(at)

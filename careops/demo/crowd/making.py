@@ -35,11 +35,11 @@ WRITTEN = (
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """``history`` False leaves the events out."""
+    """``bare`` are patients and their visits alone, without orders, lab work, tasks and history."""
 
     patients: int
-    orders: int
-    history: bool = True
+    orders: int = 0
+    bare: bool = False
 
 
 def exists() -> bool:
@@ -54,16 +54,16 @@ def make(size: Size, *, seed: int, until: datetime, out: TextIO | None = None) -
         bar = Bar(out or sys.stderr, copier)
         with connection.cursor() as cursor:  # by the thousand, instead of remembering each until the end
             cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        history = History(dice, copier)
+        history = History(dice, copier, kept=not size.bare)
         people = People(dice, history, until)
         people.open_clinics()
         known = people.known
         bar.run("Patients", size.patients, people.register(size.patients))
         bar.run("Appointments", EACH * len(known), Visits(dice, history, until).book(known))
-        bar.run("Lab orders", -(-len(known) // ONE_WITH_LABS_IN), Labs(dice, history, until).order(known))
-        bar.run("Tasks", -(-len(known) // ONE_WITH_TASK_IN), Tasks(dice, history, until).open(known))
-        bar.run("Orders", size.orders, Orders(dice, history, until).place(size.orders, known))
-        if size.history:
+        if not size.bare:
+            bar.run("Lab orders", -(-len(known) // ONE_WITH_LABS_IN), Labs(dice, history, until).order(known))
+            bar.run("Tasks", -(-len(known) // ONE_WITH_TASK_IN), Tasks(dice, history, until).open(known))
+            bar.run("Orders", size.orders, Orders(dice, history, until).place(size.orders, known))
             bar.run("Events", history.written, history.settle())
         with connection.cursor() as cursor:
             for model in WRITTEN:

@@ -24,7 +24,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "--until", type=date.fromisoformat, help="The last day of their history; today's by default."
         )
-        parser.add_argument("--without-history", action="store_true", help="Leave the events out.")
+        parser.add_argument(
+            "--bare", action="store_true", help="Patients and their visits alone, without orders and history."
+        )
 
     def handle(self, *, patients: int, orders: int, seed: int, until: date | None, **options: Any) -> None:
         """Raises CommandError for a database that may hold real patients, and for one that has its crowd."""
@@ -36,6 +38,6 @@ class Command(BaseCommand):
             raise CommandError("Orders need a patient.")
         if making.exists():
             raise CommandError("The crowd is here already.")
-        size = making.Size(patients, orders, history=not options["without_history"])
+        size = making.Size(patients, orders, bare=options["bare"])
         end = datetime.combine(until or clock.now().date(), time(), UTC)
         making.make(size, seed=seed, until=end, out=self.stderr._out)
