@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.core import mail
@@ -55,6 +56,45 @@ def test_a_task_as_described() -> None:
     assert (task.due_at, task.priority) == (NOON + timedelta(days=2), "high")
     assert (task.patient, task.about, task.origin) == (visit.patient, visit, "run:1:first")
     assert task.checklist == [{"text": "Call", "done": False}, {"text": "Note the answer", "done": False}]
+
+
+def test_many_steps_at_once_open_the_same_tasks_as_one_by_one() -> None:
+    patients = [PatientFactory(first_name=name) for name in ("Ada", "Ben", "Cleo")]
+    given = cleaned(CREATE_TASK, **TASK, due_amount=2, due_unit="days", dedupe_key="call {{ patient.id }}")
+    one_by_one, together = (
+        [AStep(patient, key=f"run:{kind}:{patient.pk}") for patient in patients]
+        for kind in ("single", "many")
+    )
+    kept = (
+        "title",
+        "role",
+        "due_at",
+        "priority",
+        "checklist",
+        "patient_id",
+        "about_type",
+        "about_id",
+        "state",
+    )
+
+    singly = [CREATE_TASK.run(step, given).result["id"] for step in one_by_one]
+    tasks = {task.pk: task for task in Task.objects.all()}
+    expected = [[getattr(tasks[UUID(pk)], name) for name in kept] for pk in singly]
+    assert [
+        outcome.result["id"] for outcome in CREATE_TASK.run_many(together, given)
+    ] == singly  # one reason, one task
+    assert Task.objects.count() == 3
+    for task in tasks.values():
+        task.perform("cancel", by=Actor.system())
+
+    at_once = [UUID(outcome.result["id"]) for outcome in CREATE_TASK.run_many(together, given)]
+    assert [[getattr(Task.objects.get(pk=pk), name) for name in kept] for pk in at_once] == expected
+    assert [outcome.result["id"] for outcome in CREATE_TASK.run_many(together, given)] == [
+        str(pk) for pk in at_once
+    ]
+    assert [told(task) for task in Task.objects.filter(pk__in=at_once)] == [
+        [("task.created", {"to": "open"})]
+    ] * 3
 
 
 def test_a_step_tried_twice_opens_one_task() -> None:
