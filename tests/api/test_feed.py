@@ -110,8 +110,10 @@ class TestReading:
         monkeypatch.setattr(feed, "SCANNED", 2)
         TaskFactory()
         dispatch_all()
-        answer = partner.get(EVENTS, {"types": "order.shipped"}).json()
+        assert EventRecord.objects.get(name="task.created").position == 3
+        answer = partner.get(EVENTS, {"types": "task.created"}).json()
         assert (answer["results"], answer["next_after"], answer["caught_up"]) == ([], 2, False)
+        assert names(partner.get(answer["next"])) == ["task.created"]
 
     def test_a_full_page_ends_with_its_last_row(self, partner: Caller) -> None:
         TaskFactory()
