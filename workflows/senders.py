@@ -1,8 +1,8 @@
-"""Sending: deliveries are claimed, prepared in one transaction, sent outside of any, and settled in another.
+"""Sending, many at once: deliveries are claimed, prepared in one transaction, sent outside of any, settled in another.
 
-The claim reaches the disk before anything leaves the house. An attempt that vanished is sent again where the receiver
-can recognise it (webhooks carry a stable id), and held for a person where it cannot (email). One delivery that cannot
-be prepared or settled never takes another one with it.
+The claim of an email reaches the disk before it leaves the house. An attempt that vanished is sent again where the
+receiver can recognise it (webhooks carry a stable id), and held for a person where it cannot (email). One delivery that
+cannot be prepared or settled never takes another one with it.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import random
 from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from contextlib import AbstractContextManager
 from datetime import timedelta
@@ -20,16 +21,17 @@ from django.utils.translation import gettext as _
 
 from careops.access.actor import Actor
 from careops.lib import clock
+from careops.lib.bulk import update_many
 from workflows.catalogue import acting
 from workflows.catalogue.ports import Channel, Fate, Sent, channels, ops_alert
-from workflows.models import Delivery, QueueState, StepRun
-from workflows.models.lease import claim, hold, note, reap
+from workflows.models import Delivery, Endpoint, QueueState, StepRun
+from workflows.models.lease import claim, hold, hold_claimed, note, reap
 
 log = logging.getLogger(__name__)
 
 #: How many go out side by side from one process, and how many of them to one endpoint: a slow one stops nobody else.
-SIDE_BY_SIDE = 8
-PER_ENDPOINT = 4
+SIDE_BY_SIDE = 32
+PER_ENDPOINT = 16
 #: Seconds to wait for an answer before looking for more work.
 GLANCE = 0.05
 #: Deliveries to an endpoint that is paused or switched off wait; they go out when it is resumed.
@@ -53,16 +55,14 @@ class Sender:
         room = min(SIDE_BY_SIDE - len(self.under_way), PER_ENDPOINT)
         if room <= 0:
             return moved
-        rows = self._claim(lane, room, f"NOT {at_most_once()} AND {self._receiving()}")
+        where = f"NOT {at_most_once()} AND {self._receiving()}"
+        rows = claim(Delivery, lane, room, worker=self.worker, where=where)
         if not any(channels.get(row.channel).at_most_once for row in self.under_way.values()):
-            # One at a time: if this process is killed, one message at the most is left that nobody can tell of.
-            rows += self._claim(lane, 1, at_most_once())
-        for row in rows:
-            self._send(row)
+            # One at a time: if this process is killed, one message at the most is left that nobody can tell of. And
+            # durable: a claim that a crash of the server undoes would be an email sent twice.
+            rows += claim(Delivery, lane, 1, worker=self.worker, where=at_most_once(), durable=True)
+        self._send(rows)
         return moved + len(rows)
-
-    def _claim(self, lane: str, number: int, where: str) -> list[Delivery]:
-        return claim(Delivery, lane, number, worker=self.worker, where=where, durable=True)
 
     def _receiving(self) -> str:
         """Who may be sent to now: no endpoint gets more than its share of this process."""
@@ -70,28 +70,15 @@ class Sender:
         full = ", ".join(f"'{endpoint}'" for endpoint, number in sent_to.items() if number >= PER_ENDPOINT)
         return f"{RECEIVING} AND (endpoint_id IS NULL OR endpoint_id NOT IN ({full}))" if full else RECEIVING
 
-    def _send(self, row: Delivery) -> None:
-        channel = channels.get(row.channel)
-        try:
-            prepared = _prepare(channel, row)
-        except LOST:
-            raise
-        except Exception as error:  # noqa: BLE001  (one that cannot be prepared must not keep the others from leaving)
-            log.error("Delivery %s cannot be prepared (%s).", row.pk, type(error).__name__)
-            settle(
-                row,
-                Sent(Fate.LATER, _("It cannot be prepared (%(error)s).") % {"error": type(error).__name__}),
-            )
-            return
-        if prepared is not None:
-            self.under_way[self.pool.submit(channel.send, prepared)] = row
+    def _send(self, rows: Sequence[Delivery]) -> None:
+        for row, prepared in prepare(rows):
+            if prepared is not None:
+                self.under_way[self.pool.submit(channels.get(row.channel).send, prepared)] = row
 
     def settle_answered(self, seconds: float) -> int:
         """Write down the answers that are there, waiting so long for the first."""
         answered, _pending = wait(self.under_way, timeout=seconds, return_when=FIRST_COMPLETED)
-        for future in answered:
-            row = self.under_way.pop(future)
-            settle(row, _outcome(row, future))
+        settle([(row, _outcome(row, future)) for future in answered for row in [self.under_way.pop(future)]])
         return len(answered)
 
     def linger(self) -> int:
@@ -120,15 +107,40 @@ def _because(row: Delivery) -> AbstractContextManager[Any]:
     )
 
 
-def _prepare(channel: Channel, row: Delivery) -> Any:
-    """Whatever the channel needs to send, or None once there is nothing to send any more."""
-    with transaction.atomic(), _because(row):
-        held = hold(Delivery, [row])
-        prepared = channel.prepare(held[0]) if held else None
-        if held and prepared is None:
-            held[0].state, held[0].finished_at, held[0].lease_until = QueueState.CANCELLED, clock.now(), None
-            held[0].save()
-            wake_step(held[0])
+def prepare(rows: Sequence[Delivery]) -> list[tuple[Delivery, Any]]:
+    """Whatever their channels need to send them, read together; one by one where they spoil it for each other.
+
+    None beside a delivery that there is no sense in sending any more, and beside one that cannot be prepared: it is
+    tried again later.
+    """
+    if not rows:
+        return []
+    try:
+        with transaction.atomic():
+            return _prepare(hold_claimed(Delivery, rows))
+    except LOST:
+        raise
+    except Exception as error:  # noqa: BLE001  (one that cannot be prepared must not keep the others from leaving)
+        if len(rows) > 1:
+            return [one for row in rows for one in prepare([row])]
+        log.error("Delivery %s cannot be prepared (%s).", rows[0].pk, type(error).__name__)
+        why = _("It cannot be prepared (%(error)s).") % {"error": type(error).__name__}
+        settle([(rows[0], Sent(Fate.LATER, why))])
+        return []
+
+
+def _prepare(held: Sequence[Delivery]) -> list[tuple[Delivery, Any]]:
+    endpoints = Endpoint.objects.in_bulk({row.endpoint_id for row in held if row.endpoint_id})
+    prepared = []
+    for row in held:
+        if row.endpoint_id:
+            row.endpoint = endpoints.get(row.endpoint_id)
+        with _because(row):
+            prepared.append((row, channels.get(row.channel).prepare(row)))
+            if prepared[-1][1] is None:
+                row.state, row.finished_at, row.lease_until = QueueState.CANCELLED, clock.now(), None
+                row.save()
+                wake_steps([row])
     return prepared
 
 
@@ -141,34 +153,50 @@ def _outcome(row: Delivery, future: Future[Sent]) -> Sent:
     return Sent(Fate.UNKNOWN if channels.get(row.channel).at_most_once else Fate.LATER, type(error).__name__)
 
 
-def settle(row: Delivery, sent: Sent) -> None:
-    """Write down what became of an attempt, while it is still ours."""
+#: What the end of an attempt may change of a delivery's row.
+SETTLED = (
+    "state", "status", "due_at", "lease_until", "alone", "attempts", "error", "error_code", "log", "result",
+    "finished_at",
+)  # fmt: skip
+
+
+def settle(answers: Sequence[tuple[Delivery, Sent]]) -> None:
+    """Write down what became of these attempts, as far as they are still ours; one by one where one spoils it."""
+    if not answers:
+        return
     try:
-        _settle(row, sent)
+        _settle(answers)
     except LOST:
         raise
     except Exception as error:  # noqa: BLE001  (an answer nobody can store must not undo that it was sent)
+        if len(answers) > 1:
+            for answer in answers:
+                settle([answer])
+            return
+        ((row, sent),) = answers
         log.error("Delivery %s cannot be settled (%s).", row.pk, type(error).__name__)
-        _settle(
-            row, Sent(sent.fate, _("Its answer could not be kept."), status=sent.status), tell_channel=False
-        )
+        unkept = Sent(sent.fate, _("Its answer could not be kept."), status=sent.status)
+        _settle([(row, unkept)], tell_channel=False)
 
 
-def _settle(row: Delivery, sent: Sent, *, tell_channel: bool = True) -> None:
-    with transaction.atomic(), _because(row):
-        for held in hold(Delivery, [row]):
-            channel = channels.get(held.channel)
-            at = clock.now()
-            held.log = note(held, at=at, error="" if sent.fate is Fate.SENT else sent.detail,
-                            extra={"status": sent.status})  # fmt: skip
-            held.status, held.lease_until, held.error = sent.status, None, sent.detail
-            held.alone = False
-            _decide(held, sent, channel, at)
-            held.save()
-            if tell_channel:
-                channel.settle(held, sent, final=held.state != QueueState.DUE)
-            if held.state in (QueueState.DONE, QueueState.FAILED):
-                wake_step(held)
+def _settle(answers: Sequence[tuple[Delivery, Sent]], *, tell_channel: bool = True) -> None:
+    sent_of = {row.pk: sent for row, sent in answers}
+    with transaction.atomic():
+        held = hold(Delivery, [row for row, _sent in answers])
+        at = clock.now()
+        for row in held:
+            sent = sent_of[row.pk]
+            row.log = note(row, at=at, error="" if sent.fate is Fate.SENT else sent.detail,
+                           extra={"status": sent.status})  # fmt: skip
+            row.status, row.lease_until, row.error = sent.status, None, sent.detail
+            row.alone = False
+            with _because(row):
+                _decide(row, sent, channels.get(row.channel), at)
+        update_many(held, SETTLED)
+        for row in held if tell_channel else ():
+            with _because(row):
+                channels.get(row.channel).settle(row, sent_of[row.pk], final=row.state != QueueState.DUE)
+        wake_steps([row for row in held if row.state in (QueueState.DONE, QueueState.FAILED)])
 
 
 def _decide(row: Delivery, sent: Sent, channel: Channel, at: Any) -> None:
@@ -199,11 +227,12 @@ def _tell(row: Delivery) -> None:
     )
 
 
-def wake_step(row: Delivery) -> None:
-    """The step that waits for this delivery's answer is due again. One that is held waits for a person's word."""
-    StepRun.objects.filter(awaits=row.key, state=QueueState.WAITING).update(
-        state=QueueState.DUE, rested=True, due_at=clock.now()
-    )
+def wake_steps(rows: Sequence[Delivery]) -> None:
+    """The steps that wait for these deliveries' answers are due again. One that is held waits for a person's word."""
+    if rows:
+        StepRun.objects.filter(awaits__in=[row.key for row in rows], state=QueueState.WAITING).update(
+            state=QueueState.DUE, rested=True, due_at=clock.now()
+        )
 
 
 def reap_lost() -> int:
@@ -214,7 +243,7 @@ def reap_lost() -> int:
             if row.state == QueueState.FAILED:
                 with _because(row):
                     _tell(row)
-                wake_step(row)
+                wake_steps([row])
     return len(again) + _hold_lost()
 
 
@@ -225,6 +254,5 @@ def _hold_lost() -> int:
             f"AND lease_until < statement_timestamp() AND {at_most_once()}"
         )
     )
-    for row in lost:
-        settle(row, Sent(Fate.UNKNOWN, _("The worker vanished while sending.")))
+    settle([(row, Sent(Fate.UNKNOWN, _("The worker vanished while sending."))) for row in lost])
     return len(lost)

@@ -23,11 +23,11 @@ from tests.factories.patients import PatientFactory
 from tests.surfaces.conftest import page, sign_in
 from tests.workflows.support import STOP, draft, live, work_off
 from workflows.admin.rehearsal import rehearse
-from workflows.traces import lines, why_not
 from workflows.catalogue import Fact, NotPermitted, Privacy, ValueKind, event_facts, facts
 from workflows.conditions import needed_to_read, parse, ref
 from workflows.engine.publish import publish
 from workflows.models import Automation, AutomationVersion, EventRecord, NonMatch, Run
+from workflows.traces import lines, why_not
 
 pytestmark = pytest.mark.django_db
 

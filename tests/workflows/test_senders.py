@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -18,9 +19,10 @@ from tests.workflows.support import live, work_off
 from workflows.catalogue import Fate, Sent, channels
 from workflows.channels import DELAYS
 from workflows.engine import operate
+from workflows.engine.dispatch import dispatch
 from workflows.models import Delivery, Endpoint, Run
 from workflows.models.lease import claim
-from workflows.senders import reap_lost
+from workflows.senders import Sender, reap_lost
 
 SYSTEM = Actor.system()
 
@@ -200,3 +202,49 @@ def test_a_person_settles_what_nobody_knows(db, ops):
     held.refresh_from_db()
     assert held.state == "done"
     assert channel.settled == [(Fate.SENT, True)]
+
+
+def test_many_go_out_together_in_few_statements(db, receiver, django_assert_max_num_queries):
+    subscribed(receiver)
+    for _one in range(12):
+        PatientFactory().perform("onboard", by=SYSTEM)
+    while dispatch():
+        pass
+    with ThreadPoolExecutor(4) as pool:
+        sender = Sender("test", pool)
+        with django_assert_max_num_queries(60):  # one by one they took more than a hundred
+            assert sender.work("default") == 12
+            sender.finish()
+    assert set(Delivery.objects.values_list("state", "status")) == {("done", 200)}
+    assert sorted(ids(receiver)) == sorted(f"msg_{delivery.uid.hex}" for delivery in Delivery.objects.all())
+
+
+def test_one_that_cannot_be_prepared_or_settled_spoils_no_neighbour(db, receiver, monkeypatch):
+    subscribed(receiver)
+    patients = [PatientFactory().perform("onboard", by=SYSTEM) for _one in range(4)]
+    channel = channels.get("webhook")
+    unready, unkept = (str(patient.pk) for patient in patients[:2])
+
+    def fails_for(about: str, method: Any) -> Any:
+        def wrapped(delivery: Delivery, *args: Any, **options: Any) -> Any:
+            if str(delivery.subject_id) == about:
+                raise ZeroDivisionError
+            return method(delivery, *args, **options)
+
+        return wrapped
+
+    monkeypatch.setattr(channel, "prepare", fails_for(unready, channel.prepare))
+    monkeypatch.setattr(channel, "settle", fails_for(unkept, channel.settle))
+    while dispatch():
+        pass
+    with ThreadPoolExecutor(4) as pool:
+        sender = Sender("test", pool)
+        sender.work("default")
+        sender.finish()
+    states = {str(row.subject_id): (row.state, row.error_code) for row in Delivery.objects.all()}
+    assert states == {
+        unready: ("due", "will_retry"),
+        unkept: ("done", ""),
+        **{str(patient.pk): ("done", "") for patient in patients[2:]},
+    }
+    assert len(receiver.seen) == 3

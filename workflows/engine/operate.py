@@ -15,7 +15,7 @@ from workflows.catalogue import NotPermitted
 from workflows.catalogue.ports import Fate, Sent, channels, inbound_sources
 from workflows.engine import advance
 from workflows.models import OVER, Delivery, InboundMessage, Queued, QueueState, Run, StepRun
-from workflows.senders import wake_step
+from workflows.senders import wake_steps
 
 
 class NotPossible(Exception):
@@ -133,7 +133,7 @@ def settle_delivery(delivery: Delivery, *, sent: bool, by: Actor, reason: str = 
         row.save()
         fate = Fate.SENT if sent else Fate.REFUSED
         channels.get(row.channel).settle(row, Sent(fate, _("settled by a person")), final=True)
-        wake_step(row)
+        wake_steps([row])
         audit(AuditEntry.Act.RESOLVE, by, Delivery, [row.pk], reason=reason)
     return row
 
