@@ -117,3 +117,9 @@ def test_other_pages_keep_their_shape(client: Client) -> None:
     answer = client.get("/nothing/")
     assert answer["Content-Type"].startswith("text/html")
     assert "X-Request-ID" not in answer
+
+
+def test_head_answers_like_get_without_its_body(partner: Caller) -> None:
+    url = f"{TASKS}{TaskFactory().pk}/"
+    head = partner.client.head(url, headers=partner._headers({}))
+    assert (head.status_code, head.content, head["ETag"]) == (200, b"", partner.get(url)["ETag"])
