@@ -86,26 +86,32 @@ def quietly(page: Any) -> Look:
     return look
 
 
+def follow(link_or_button: Any) -> None:
+    """Press it, and look only when the page it leads to is there."""
+    with link_or_button.page.expect_navigation():
+        link_or_button.click()
+
+
 def confirm_and_cancel(page: Any, look: Look, visit: Appointment) -> None:
     page.goto("/")
     page.get_by_role("heading", name="Hello, Ada").wait_for()
     look("home with everything")
-    page.get_by_role("listitem").get_by_role("button", name="Confirm: Confirm your visit").click()
+    follow(page.get_by_role("listitem").get_by_role("button", name="Confirm: Confirm your visit"))
     page.get_by_text("Thank you. We will expect you on").wait_for()
     assert page.url.endswith("/portal/")
     look("home after confirming")
 
-    page.get_by_role("navigation", name="Your care").get_by_role("link", name="Visits").click()
+    follow(page.get_by_role("navigation", name="Your care").get_by_role("link", name="Visits"))
     look("visits")
-    page.get_by_role("link", name="Past and cancelled").click()
+    follow(page.get_by_role("link", name="Past and cancelled"))
     look("past visits")
-    page.get_by_role("link", name="Coming up").click()
-    page.get_by_role("link", name="Follow-up").first.click()
+    follow(page.get_by_role("link", name="Coming up"))
+    follow(page.get_by_role("link", name="Follow-up").first)
     look("one visit")
-    page.get_by_role("link", name="Cancel visit").click()
+    follow(page.get_by_role("link", name="Cancel visit"))
     look("cancel?")
     page.get_by_label("Would you like to tell us why? (optional)").fill("I am travelling")
-    page.get_by_role("button", name="Cancel the visit").click()
+    follow(page.get_by_role("button", name="Cancel the visit"))
     page.get_by_text("is cancelled. Thank you for telling us.").wait_for()
     look("cancelled")
     visit = Appointment.objects.get(pk=visit.pk)
@@ -113,9 +119,9 @@ def confirm_and_cancel(page: Any, look: Look, visit: Appointment) -> None:
 
 
 def results_with_a_trend(page: Any, look: Look) -> None:
-    page.get_by_role("navigation", name="Your care").get_by_role("link", name="Results").click()
+    follow(page.get_by_role("navigation", name="Your care").get_by_role("link", name="Results"))
     look("results")
-    page.get_by_role("link", name="Lipid panel").first.click()
+    follow(page.get_by_role("link", name="Lipid panel").first)
     page.get_by_role("img", name="LDL cholesterol over time: from 162 mg/dL").wait_for()
     page.get_by_text("All values over time").first.click()
     page.get_by_role("cell", name="Critical – call us").wait_for()
@@ -123,19 +129,19 @@ def results_with_a_trend(page: Any, look: Look) -> None:
 
 
 def the_rest(page: Any, look: Look) -> None:
-    page.get_by_role("navigation", name="Your care").get_by_role("link", name="Orders").click()
+    follow(page.get_by_role("navigation", name="Your care").get_by_role("link", name="Orders"))
     look("orders")
     for order in Order.objects.all():
         page.goto(reverse("portal:order", args=[order.pk]))
         look(f"order, {order.state}")
-    page.get_by_role("navigation", name="Your care").get_by_role("link", name="My details").click()
+    follow(page.get_by_role("navigation", name="Your care").get_by_role("link", name="My details"))
     look("details")
     page.get_by_label("Country").fill("1!")
-    page.get_by_role("button", name="Save").click()
+    follow(page.get_by_role("button", name="Save"))
     page.get_by_text("Write two letters").wait_for()
     look("details that are wrong")
     page.get_by_label("Country").fill("DE")
-    page.get_by_role("button", name="Save").click()
+    follow(page.get_by_role("button", name="Save"))
     page.get_by_text("Saved.").wait_for()
     look("details saved")
 
@@ -180,14 +186,14 @@ def test_somebody_new_says_who_they_are(at_browser, db, width, scripts):
     page.goto("/")
     page.get_by_role("heading", name="Tell us about you").wait_for()
     look("welcome")
-    page.get_by_role("button", name="Continue").click()
+    follow(page.get_by_role("button", name="Continue"))
     page.get_by_text("Tell us your last name.").wait_for()
     look("welcome, with errors")
     page.get_by_label("First name").fill("Ada")
     page.get_by_label("Last name").fill("Abara")
     page.get_by_label("Date of birth").fill("1960-03-14")
     page.get_by_label("Hillside Clinic").check()
-    page.get_by_role("button", name="Continue").click()
+    follow(page.get_by_role("button", name="Continue"))
     page.get_by_text("Welcome, Ada. Good to have you with us.").wait_for()
     look("the first time at home")
 
