@@ -21,7 +21,7 @@ SCRATCH = REPO / ".local" / "bench"
 #: How many patients and orders the lists are measured with, and how many patients the segment.
 CROWDS = {
     "crowd": ("--patients", "200000", "--orders", "1000000"),
-    "handful": ("--patients", "60", "--orders", "300"),
+    "handful": ("--patients", "2000", "--orders", "6000"),
     "segment": ("--patients", "1000000", "--bare"),
 }
 

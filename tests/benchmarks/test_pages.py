@@ -17,7 +17,7 @@ def test_addresses_without_arguments_are_found() -> None:
 
 def test_lists_are_looked_at_and_searched() -> None:
     paths = list(_paths())
-    assert "/admin/patients/patient/?q=Garcia" in paths
+    assert "/admin/patients/patient/?q=Smith" in paths
     assert "/admin/patients/patient/" in paths
     assert not [path for path in paths if path.endswith("/add/") or "/login" in path]
 
