@@ -30,7 +30,14 @@ def shape(answer: Any, status: int) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     "path",
-    ["/api/", "/api/v1/", "/api/v2/tasks/", "/api/v1/tasks", "/api/v1/tasks/x/", f"{TASKS}{uuid.uuid4()}"],
+    [
+        "/api/",
+        "/api/v1/",
+        "/api/v2/tasks/",
+        "/api/v1/tasks",
+        "/api/v1/tasks/x/",
+        f"{TASKS}0b9a1c52-6f0e-4c3e-9d5a-1f2e3d4c5b6a",
+    ],
 )
 def test_an_unknown_address(partner: Caller, path: str) -> None:
     body = shape(partner.get(path), 404)
