@@ -103,6 +103,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "tiles": [*day_tiles(request, now), *machinery_tiles(request, now)],
         "orders": order_states(request, now),
         "labs": lab_states(request, now),
+        "stuck_days": STUCK.days,
         "failing": failing_automations(request, now),
         "events": events_per_hour(request, now),
         "health": queue_health(request, now),

@@ -168,7 +168,9 @@ def test_what_is_stuck_stands_out_and_leads_to_its_list(at_desk, root):
         ("danger", 2, 0, 66.67),
         ("primary", 1, 66.67, 33.33),
     ]
-    assert '<rect class="co-bar-danger" x="0.0" width="66.67"' in answer.content.decode()
+    page = answer.content.decode()
+    assert '<rect class="co-bar-danger" x="0.0" width="66.67"' in page
+    assert "for over 3 days</p>" in page
 
 
 def test_the_days_visits_are_drawn_by_their_state(at_desk, root):
