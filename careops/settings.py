@@ -161,6 +161,8 @@ ACCOUNT_RATE_LIMITS = {
 MFA_ADAPTER = "careops.access.adapters.MFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
+# A code that the app just replaced still counts: RFC 6238 §5.2 advises one step for slow fingers and clocks.
+MFA_TOTP_TOLERANCE = 1
 MFA_FORMS = {
     "add_webauthn": "careops.access.forms.AddPasskeyForm",
     "authenticate": "careops.access.forms.SecondFactorForm",
