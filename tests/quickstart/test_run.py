@@ -126,3 +126,16 @@ def test_tests_see_none_of_the_persons_own_settings(repo: Path) -> None:
     assert found["DATABASE_URL"].startswith("postgresql://")
     assert "1 passed" in done.stdout
     assert os.environ.get("DATABASE_URL") != found["DATABASE_URL"]
+
+
+def test_benchmarks_run_on_a_server_that_waits_for_the_disk(repo: Path) -> None:
+    (repo / "benchmarks").mkdir()
+    (repo / "benchmarks" / "__main__.py").write_text(
+        "import os, sys, urllib.parse, psycopg\n"
+        "url = urllib.parse.urlsplit(os.environ['DATABASE_URL'])\n"
+        "server = url._replace(path='/postgres').geturl()\n"
+        "print(*sys.argv[1:], url.path, psycopg.connect(server).execute('SHOW fsync').fetchone()[0])\n"
+    )
+    done = quickstart(repo, "bench", "--", "perform", "backlog", CAREOPS_DEMO="1")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.split() == ["perform", "backlog", "/careops", "on"]
