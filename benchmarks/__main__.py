@@ -10,6 +10,8 @@ import sys
 import time
 from datetime import UTC, datetime
 
+import psycopg
+
 from benchmarks import machine, report
 from benchmarks.catalogue import BENCHMARKS, Benchmark, named
 from benchmarks.outcome import Outcome
@@ -46,9 +48,13 @@ def measure(benchmark: Benchmark, databases: Databases) -> Outcome | None:
     """What it found; None when it broke, which its output has said."""
     answer = scratch("answers") / f"{benchmark.name}.json"
     answer.unlink(missing_ok=True)
-    env = environment(databases.fresh(benchmark.database), BENCH_HANDFUL=databases.url("handful"))
-    if benchmark.database == "crowd":
-        databases.fresh("handful")
+    try:
+        url = databases.fresh(benchmark.database)
+        beside = databases.fresh("handful") if benchmark.database == "crowd" else ""
+    except (subprocess.CalledProcessError, psycopg.Error) as error:
+        say(f"  broke: its database could not be made ({error})")
+        return None
+    env = environment(url, BENCH_HANDFUL=beside)
     argv = [sys.executable, "-m", "benchmarks.alone", benchmark.name, str(answer)]
     try:
         code = subprocess.run(argv, cwd=REPO, env=env, timeout=benchmark.limit, check=False).returncode

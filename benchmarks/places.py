@@ -124,7 +124,7 @@ class Databases:
 
 
 def _manage(url: str, *words: str) -> None:
-    subprocess.run([sys.executable, "manage.py", *words], cwd=REPO, env=environment(url), check=True)
+    subprocess.run([sys.executable, "-m", "django", *words], cwd=REPO, env=environment(url), check=True)
 
 
 def _migrations() -> Iterator[Path]:
