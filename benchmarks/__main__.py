@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import fcntl
 import json
 import os
 import subprocess
@@ -31,7 +32,20 @@ def main(words: list[str]) -> int:
         parser.error(
             "DATABASE_URL names the server to measure on; `make bench` starts one where there is none"
         )
-    databases, broken = Databases(url), 0
+    with (scratch() / "running").open("wb") as running:
+        try:
+            fcntl.flock(running, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("Benchmarks run already in this checkout: two at once would measure each other.")
+            return 1
+        broken = run(chosen, Databases(url))
+    (REPO / "benchmarks" / "results.md").write_text(report.page(kept()))
+    return 1 if broken else 0
+
+
+def run(chosen: list[Benchmark], databases: Databases) -> int:
+    """How many broke."""
+    broken = 0
     for benchmark in chosen:
         say(f"{benchmark.name:<10}{benchmark.title} …")
         began, on = time.monotonic(), machine.described(databases.server())
@@ -40,8 +54,7 @@ def main(words: list[str]) -> int:
         if outcome is not None:
             keep(benchmark, outcome, on)
             tell(outcome, time.monotonic() - began)
-    (REPO / "benchmarks" / "results.md").write_text(report.page(kept()))
-    return 1 if broken else 0
+    return broken
 
 
 def measure(benchmark: Benchmark, databases: Databases) -> Outcome | None:
