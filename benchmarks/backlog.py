@@ -176,4 +176,4 @@ def _watch(since: float, wanted: int, done: Callable[[], int]) -> float:
         finished, elapsed = done(), time.time() - since
         if finished >= wanted or elapsed > LONGEST:
             return finished / elapsed
-        time.sleep(LOOK_EVERY)
+        time.sleep(LOOK_EVERY)  # counting without a pause would slow what is measured

@@ -84,7 +84,7 @@ def _measure(patients: Iterator[Patient], arriving: Callable[[], object]) -> lis
     with arriving() as arrivals:
         due = time.time() + 0.5
         for patient in (next(patients) for _number in range(EVENTS)):
-            time.sleep(max(0.0, due - time.time()))
+            time.sleep(max(0.0, due - time.time()))  # the load itself: one event every fiftieth of a second
             patient.perform("onboard", by=by)
             committed[str(patient.pk)] = time.time()
             due += EVERY

@@ -26,7 +26,7 @@ def eventually(what: str, happens: Callable[[], object], seconds: float = START_
     while not happens():
         if time.monotonic() > ends:
             raise TimeoutError(f"Not within {seconds:.0f} s: {what}.")
-        time.sleep(0.02)
+        time.sleep(0.02)  # between two looks, up to the deadline
 
 
 @contextmanager

@@ -7,15 +7,18 @@ patient, and nothing of Ada's may ever reach him.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 
 import pytest
 from django.contrib.auth.models import Group
+from django.test import Client
 
 from careops.access.actor import Actor
 from careops.access.models import User
 from careops.lib import clock
+from tests.api.support import Caller, make_key
+from tests.surfaces.support import sign_in
 
 pytest_plugins = ["tests.architecture.fired"]
 
@@ -108,3 +111,45 @@ def travel(db: None) -> Iterator[object]:
     """``travel(timedelta(days=14))``: the engine's clock moves; the test does not wait."""
     yield clock.shift
     clock.shift(timedelta(0))
+
+
+@pytest.fixture
+def sam(db: None) -> User:
+    """Sam is the security admin."""
+    return person("sam@clinic.example", "security admin", first_name="Sam", last_name="Sato")
+
+
+@pytest.fixture
+def ada_signs_in(db: None) -> User:
+    """Ada as somebody who signs in: a patient, no staff."""
+    return person("ada@mail.example", staff=False, first_name="Ada", last_name="Abara")
+
+
+@pytest.fixture
+def at_desk(db: None) -> Callable[..., Client]:
+    """``at_desk(nia)``: Nia's browser, signed in."""
+    return lambda user, **options: sign_in(Client(**options), user)
+
+
+@pytest.fixture
+def as_staff(at_desk: Callable[..., Client]) -> Callable[..., Caller]:
+    """``as_staff(nia)``: Nia's browser, calling the API from a script of our own pages."""
+    return lambda user: Caller("", client=at_desk(user))
+
+
+@pytest.fixture
+def with_key(root: User) -> Callable[..., Caller]:
+    """``with_key("patients.view_task")``: a program that may do just that."""
+
+    def with_key(*permissions: str) -> Caller:
+        key, secret = make_key(root, permissions)
+        return Caller(secret, key)
+
+    return with_key
+
+
+@pytest.fixture
+def partner(root: User) -> Caller:
+    """A program that may do everything a key can."""
+    key, secret = make_key(root)
+    return Caller(secret, key)

@@ -82,5 +82,5 @@ def wait_for_port(port: int, what: str, seconds: float = 60.0) -> None:
     while time.monotonic() < ends:
         with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
             return
-        time.sleep(0.05)
+        time.sleep(0.05)  # between two tries, up to the deadline
     raise TimeoutError(f"{what} does not listen on its port.")

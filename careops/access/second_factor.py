@@ -7,10 +7,8 @@ from typing import Any
 from allauth.account.authentication import get_authentication_records
 from allauth.account.internal.flows.login import record_authentication
 from allauth.mfa.models import Authenticator
-from allauth.mfa.signals import authenticator_added
 from allauth.mfa.utils import is_mfa_enabled
 from django.db import transaction
-from django.dispatch import receiver
 from django.http import HttpRequest
 
 from careops.access.actor import Actor
@@ -44,11 +42,10 @@ def is_proven(request: HttpRequest) -> bool:
 
     A sign-in with a passkey and nothing else shows it: the device asked for a finger, a face or a PIN.
     """
-    records = get_authentication_records(request, request.user)  # type: ignore[arg-type]
+    records = get_authentication_records(request, request.user)  # type: ignore[arg-type]  # signed in by now
     return any(record["method"] == METHOD for record in records)
 
 
-@receiver(authenticator_added, dispatch_uid="careops.second_factor")
 def count_new_factor(request: HttpRequest, user: User, authenticator: Authenticator, **kwargs: Any) -> None:
     """Whoever just proved a new factor while enrolling it need not prove it again in the same session."""
     if authenticator.type != Authenticator.Type.RECOVERY_CODES:

@@ -9,9 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from allauth.account.internal.flows.reauthentication import is_reauthentication_required
-from allauth.account.signals import authentication_step_completed
 from django.contrib.auth import REDIRECT_FIELD_NAME
-from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.http import urlencode
@@ -30,7 +28,6 @@ def ask(request: HttpRequest, then: str) -> HttpResponse:
     return HttpResponseRedirect(url)
 
 
-@receiver(authentication_step_completed, dispatch_uid="careops.step_up")
 def rotate(request: HttpRequest, reauthenticated: bool = False, **kwargs: Any) -> None:
     """Give the session a new key at a step-up, as Django does at a sign-in: one overheard before is worth no more."""
     if reauthenticated:

@@ -20,7 +20,7 @@ from types import TracebackType
 from typing import IO, Any, Self
 from urllib.parse import quote
 
-import environ  # type: ignore[import-untyped]
+import environ  # type: ignore[import-untyped]  # ships no types
 import psycopg
 from psycopg import sql
 
@@ -241,5 +241,5 @@ def _until(true: Callable[[], bool], seconds: float) -> bool:
     while not true():
         if time.monotonic() > deadline:
             return False
-        time.sleep(0.05)
+        time.sleep(0.05)  # between two looks at a server that starts or stops: nobody tells us
     return True

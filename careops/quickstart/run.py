@@ -32,7 +32,7 @@ def run(repo: Path, console: Console) -> int:
             start.serve(services)
             while True:
                 services.check()
-                time.sleep(0.5)
+                time.sleep(0.5)  # between two looks at the children; Ctrl-C ends it at once
         except KeyboardInterrupt:
             console.say("\nStopping ...")
         finally:
@@ -86,7 +86,7 @@ class Start:
 
     def _quietly(self, *words: str) -> "subprocess.CompletedProcess[str]":
         argv = [sys.executable, "manage.py", *words]
-        return subprocess.run(argv, env=self.env, cwd=self.repo, capture_output=True, text=True, check=False)  # noqa: S603
+        return subprocess.run(argv, env=self.env, cwd=self.repo, capture_output=True, text=True, check=False)  # noqa: S603 (ours)
 
     def _child(self, services: Services, name: str, words: list[str]) -> None:
         argv, log = [sys.executable, *words], self.logs / f"{name}.log"
@@ -102,7 +102,7 @@ class Start:
                         f"{label}: not ready after {READY_SECONDS} s; the reason should be in {self.logs}."
                     )
                 step.tick()
-                time.sleep(0.15)
+                time.sleep(0.15)  # between two questions, up to the deadline above
             step.note = "ready"
 
     def _web_answers(self) -> bool:

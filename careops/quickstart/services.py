@@ -74,7 +74,7 @@ class Services:
             child.signal(signal.SIGTERM)
         deadline = time.monotonic() + POLITE_SECONDS
         while not _gone(self.children) and time.monotonic() < deadline:
-            time.sleep(0.05)
+            time.sleep(0.05)  # between two looks at children that were asked to go, up to the deadline
         for child in self.children:
             child.signal(signal.SIGKILL)
             with contextlib.suppress(subprocess.TimeoutExpired):

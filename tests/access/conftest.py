@@ -19,7 +19,7 @@ from django.test import Client
 
 from careops.access.models import User
 from tests.access.passkey import SoftPasskey
-from tests.conftest import PASSWORD, person
+from tests.conftest import PASSWORD
 
 FACTORS = "/accounts/2fa/"
 ACTIVATE, REAUTHENTICATE = f"{FACTORS}totp/activate/", f"{FACTORS}reauthenticate/"
@@ -46,18 +46,6 @@ def quiet_surroundings(settings) -> None:
     """A clinic, not the demo; rate limits and used codes are forgotten."""
     settings.DEMO = False
     cache.clear()
-
-
-@pytest.fixture
-def sam(db: None) -> User:
-    """Sam is the security admin."""
-    return person("sam@clinic.example", "security admin", first_name="Sam", last_name="Sato")
-
-
-@pytest.fixture
-def ada_signs_in(db: None) -> User:
-    """Ada as somebody who signs in: a patient, no staff."""
-    return person("ada@mail.example", staff=False, first_name="Ada", last_name="Abara")
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from careops.access.models import AuditEntry
-from tests.api.conftest import Caller
+from tests.api.support import Caller
 from tests.factories.labs import LabOrderFactory, ReportFactory
 from tests.factories.orders import OrderFactory
 from tests.factories.patients import (

@@ -8,7 +8,7 @@ import pytest
 from django.apps import apps
 
 from patients.models import Appointment, Task
-from tests.api.conftest import PROBLEM, Caller
+from tests.api.support import PROBLEM, Caller
 from tests.factories.patients import AppointmentFactory, TaskFactory
 from workflows.catalogue import Conflict
 from workflows.models import EventRecord

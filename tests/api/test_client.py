@@ -15,7 +15,7 @@ import pytest
 from pytest_django.live_server_helper import LiveServer
 
 from careops.api import description
-from tests.api.conftest import Caller
+from tests.api.support import Caller
 from tests.factories.labs import LabOrderFactory
 from tests.factories.orders import OrderFactory
 from workflows.engine.dispatch import dispatch

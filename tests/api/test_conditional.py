@@ -8,7 +8,7 @@ import pytest
 
 from careops.access.models import AuditEntry
 from patients.models import Task
-from tests.api.conftest import PROBLEM, Caller
+from tests.api.support import PROBLEM, Caller
 from tests.factories.labs import ReportFactory, ResultFactory
 from tests.factories.patients import TaskFactory
 

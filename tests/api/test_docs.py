@@ -13,7 +13,7 @@ import pytest
 from pytest_django.live_server_helper import LiveServer
 
 from careops.access.models import IdempotencyRecord
-from tests.api.conftest import Caller
+from tests.api.support import Caller
 from tests.architecture.sources import REPO
 from tests.factories.orders import OrderFactory
 from tests.factories.patients import TaskFactory

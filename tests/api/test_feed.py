@@ -12,7 +12,7 @@ from django.db import connection
 
 from careops.access.models import AuditEntry, WaitingPlace
 from careops.access.waiting import waiting
-from tests.api.conftest import Caller
+from tests.api.support import Caller
 from tests.factories.patients import PatientFactory, TaskFactory
 from workflows.api import event as feed
 from workflows.catalogue import quietly

@@ -16,7 +16,7 @@ from django.db import connection
 
 from careops.access.actor import Actor
 from patients.models import Task
-from tests.api.conftest import Caller
+from tests.api.support import Caller
 from tests.factories.patients import TaskFactory
 from workflows.engine.dispatch import dispatch
 from workflows.models import EventRecord

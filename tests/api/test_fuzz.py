@@ -33,11 +33,11 @@ from schemathesis.specs.openapi.checks import (
 
 from careops.access.models import User
 from careops.api import description
-from tests.api.conftest import Caller
+from tests.api.support import Caller
 from tests.factories.labs import LabOrderFactory, ReportFactory, ResultFactory
 from tests.factories.orders import OrderFactory
 from tests.factories.patients import AppointmentFactory, MessageFactory, TaskFactory
-from tests.surfaces.conftest import sign_in
+from tests.surfaces.support import sign_in
 from tests.workflows.support import STOP, live, work_off
 from workflows.models import Run
 

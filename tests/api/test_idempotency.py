@@ -15,7 +15,7 @@ from careops.access.actor import Actor
 from careops.access.models import AuditEntry, IdempotencyRecord, RateWindow
 from careops.surfaces.api import records
 from patients.models import Task
-from tests.api.conftest import PROBLEM, Caller
+from tests.api.support import PROBLEM, Caller
 from tests.factories.patients import TaskFactory
 from workflows.models import EventRecord
 

@@ -11,8 +11,8 @@ import pytest
 from django.utils import timezone
 
 from careops.access.models import ApiKey, AuditEntry
-from tests.api.conftest import Caller, make_key
-from tests.surfaces.conftest import page
+from tests.api.support import Caller, make_key
+from tests.surfaces.support import page
 
 pytestmark = pytest.mark.django_db
 

@@ -14,7 +14,7 @@ from careops.access.actor import Actor
 from careops.access.models import ApiKey, AuditEntry
 from careops.surfaces.timeline import timeline
 from patients.models import Task
-from tests.api.conftest import Caller, make_key
+from tests.api.support import Caller, make_key
 
 pytestmark = pytest.mark.django_db
 

@@ -12,7 +12,7 @@ from django.test import Client
 from careops.access import rates
 from careops.access.models import RateWindow
 from patients.models import Task
-from tests.api.conftest import PROBLEM, Caller
+from tests.api.support import PROBLEM, Caller
 
 TASKS = "/api/v1/tasks/"
 LAST_MINUTE = "UPDATE access_ratewindow SET began_at = began_at - interval '1 minute'"

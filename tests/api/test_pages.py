@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from careops.lib import clock
 from patients.models import Task
-from tests.api.conftest import Caller
+from tests.api.support import Caller
 from tests.factories.patients import VISIT, AppointmentFactory, PatientFactory, TaskFactory
 
 pytestmark = pytest.mark.django_db

@@ -10,7 +10,7 @@ from django.test import Client
 
 from careops.access.models import AuditEntry
 from patients.api.task import TaskViewSet
-from tests.api.conftest import PROBLEM, Caller
+from tests.api.support import PROBLEM, Caller
 from tests.factories.patients import TaskFactory
 from workflows.models import EventRecord
 

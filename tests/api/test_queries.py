@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from careops.api import router
 from careops.lib import clock
-from tests.api.conftest import Caller
+from tests.api.support import Caller
 from tests.factories.labs import LabOrderFactory, ReportFactory, ResultFactory
 from tests.factories.orders import OrderFactory
 from tests.factories.patients import (

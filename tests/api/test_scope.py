@@ -10,7 +10,7 @@ import pytest
 from careops.access.actor import Actor
 from careops.surfaces.api import records, serializers
 from patients.models import Appointment, Task
-from tests.api.conftest import Caller
+from tests.api.support import Caller
 from tests.factories.patients import AppointmentFactory, PatientFactory, PractitionerFactory, TaskFactory
 
 pytestmark = pytest.mark.django_db

@@ -9,7 +9,7 @@ import pytest
 
 from orders.models import Order
 from patients.models import Appointment
-from tests.api.conftest import PROBLEM, Caller
+from tests.api.support import PROBLEM, Caller
 from tests.factories.orders import OrderFactory
 from tests.factories.patients import AppointmentFactory, MessageFactory, PatientFactory
 from workflows.models import EventRecord

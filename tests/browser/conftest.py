@@ -14,7 +14,7 @@ from django.test import Client
 from pytest_django.live_server_helper import LiveServer
 
 from careops.access.models import User
-from tests.surfaces.conftest import sign_in
+from tests.surfaces.support import sign_in
 
 #: Quiet: nothing is fetched but the page.
 ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking")

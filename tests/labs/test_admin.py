@@ -21,7 +21,7 @@ from tests.factories.labs import (
 )
 from tests.labs.helpers import fixture, names
 from tests.labs.test_junction import THEIRS, interpret
-from tests.surfaces.conftest import filled_in, page
+from tests.surfaces.support import filled_in, page
 
 pytestmark = pytest.mark.django_db
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from labs.models import LabOrder
-from tests.api.conftest import Caller
+from tests.api.support import Caller
 from tests.factories.labs import LabOrderFactory, LabTestFactory, status
 from tests.labs.helpers import names
 

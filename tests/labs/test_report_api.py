@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.api.conftest import Caller
+from tests.api.support import Caller
 from tests.factories.labs import ReportFactory, ResultFactory
 
 pytestmark = pytest.mark.django_db

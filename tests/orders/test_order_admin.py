@@ -15,7 +15,7 @@ from orders.models import Order
 from orders.states import OrderState
 from tests.factories.orders import OrderFactory
 from tests.orders.helpers import told
-from tests.surfaces.conftest import filled_in, page
+from tests.surfaces.support import filled_in, page
 
 pytestmark = pytest.mark.django_db
 LIST = reverse("admin:orders_order_changelist")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from orders.models import Order, OrderLine
-from tests.api.conftest import Caller
+from tests.api.support import Caller
 from tests.factories.orders import OrderFactory
 from tests.orders.helpers import told
 

@@ -27,7 +27,7 @@ from tests.factories.patients import (
     UserFactory,
 )
 from tests.patients.helpers import newest, told
-from tests.surfaces.conftest import filled_in, page
+from tests.surfaces.support import filled_in, page
 
 pytestmark = pytest.mark.django_db
 

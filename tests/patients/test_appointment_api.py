@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from patients.models import Appointment
-from tests.api.conftest import Caller
+from tests.api.support import Caller
 from tests.factories.patients import AppointmentFactory
 from tests.patients.helpers import told
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from patients.models import Message
-from tests.api.conftest import Caller
+from tests.api.support import Caller
 from tests.factories.patients import MessageFactory
 from workflows.models import Delivery
 

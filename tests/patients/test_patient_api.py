@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from patients.models import Patient
-from tests.api.conftest import Caller
+from tests.api.support import Caller
 from tests.factories.patients import ClinicFactory, PatientFactory
 from tests.patients.helpers import told
 

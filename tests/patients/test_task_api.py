@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from patients.models import Task
-from tests.api.conftest import Caller
+from tests.api.support import Caller
 from tests.factories.patients import TaskFactory, UserFactory
 from tests.patients.helpers import told
 

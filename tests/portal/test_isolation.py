@@ -18,7 +18,7 @@ from tests.conftest import person
 from tests.factories.labs import LabOrderFactory, ReportFactory, ResultFactory
 from tests.factories.orders import OrderFactory
 from tests.portal.conftest import account, released, visit_in
-from tests.surfaces.conftest import sign_in
+from tests.surfaces.support import sign_in
 from workflows.catalogue import Record
 from workflows.models import EventRecord
 

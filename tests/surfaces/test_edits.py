@@ -7,7 +7,7 @@ import pytest
 from careops.access.actor import Actor
 from patients.models import Patient
 from tests.factories.patients import TaskFactory
-from tests.surfaces.conftest import filled_in, page
+from tests.surfaces.support import filled_in, page
 from workflows.models import EventRecord
 
 pytestmark = pytest.mark.django_db

@@ -10,7 +10,7 @@ from careops.access.actor import Actor
 from patients.models import Task
 from tests.factories.orders import OrderFactory
 from tests.factories.patients import AppointmentFactory, TaskFactory
-from tests.surfaces.conftest import page
+from tests.surfaces.support import page
 from workflows.models import EventRecord
 
 pytestmark = pytest.mark.django_db

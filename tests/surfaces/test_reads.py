@@ -7,7 +7,7 @@ from django.urls import reverse
 
 from careops.access.models import AuditEntry
 from tests.factories.patients import TaskFactory
-from tests.surfaces.conftest import page
+from tests.surfaces.support import page
 
 pytestmark = pytest.mark.django_db
 

@@ -12,7 +12,7 @@ from careops.surfaces.timeline import FIRST, MOST, timeline
 from patients.events import TASK_CREATED, TASK_STARTED, TASK_UPDATED
 from patients.models import Patient, Task
 from tests.factories.patients import TaskFactory
-from tests.surfaces.conftest import page
+from tests.surfaces.support import page
 from workflows.catalogue import acting
 from workflows.models import Automation, AutomationVersion, Delivery, EventRecord, Run
 

@@ -15,7 +15,7 @@ from careops.access.actor import Actor
 from careops.access.models import AuditEntry
 from tests.factories.labs import LabOrderFactory, LabTestFactory
 from tests.factories.patients import CareTeamFactory
-from tests.surfaces.conftest import page
+from tests.surfaces.support import page
 from tests.workflows.support import STOP, draft, live, work_off
 from workflows.catalogue import actions
 from workflows.models import Automation, AutomationVersion, Endpoint, EventRecord, Run, Step

@@ -14,7 +14,7 @@ from careops.access.models import AuditEntry
 from careops.lib import clock
 from tests.factories.labs import LabOrderFactory
 from tests.factories.patients import PatientFactory
-from tests.surfaces.conftest import page
+from tests.surfaces.support import page
 from tests.workflows.support import STOP, live, work_off
 from workflows.models import (
     Delivery,

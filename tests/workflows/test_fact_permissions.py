@@ -20,7 +20,7 @@ from labs.models import LabOrder
 from patients.variables import VARIABLES
 from tests.factories.labs import LabOrderFactory, ReportFactory, ResultFactory
 from tests.factories.patients import PatientFactory
-from tests.surfaces.conftest import page, sign_in
+from tests.surfaces.support import page, sign_in
 from tests.workflows.support import STOP, draft, live, work_off
 from workflows.admin.rehearsal import rehearse
 from workflows.catalogue import Fact, NotPermitted, Privacy, ValueKind, event_facts, facts

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from careops.access.actor import Actor
-from tests.api.conftest import Caller
+from tests.api.support import Caller
 from tests.factories.patients import AppointmentFactory, PatientFactory
 from tests.workflows.support import STOP, draft, live, work_off
 from workflows.models import Run

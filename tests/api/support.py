@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
-import pytest
 from django.test import Client
 from django.utils import timezone
 
 from careops.access import api_keys, roles
 from careops.access.actor import Actor
 from careops.access.models import ApiKey, User
-from tests.conftest import person
-from tests.surfaces.conftest import at_desk  # noqa: F401
 
 PROBLEM = "application/problem+json"
 
@@ -58,39 +55,3 @@ def make_key(
     granted = roles.INTEGRATOR if permissions is None else permissions
     ends = timezone.now() + timedelta(days=30)
     return api_keys.issue(name=name, permissions=granted, expires_at=ends, by=Actor.of(owner))
-
-
-@pytest.fixture
-def partner(root: User) -> Caller:
-    """A program that may do everything a key can."""
-    key, secret = make_key(root)
-    return Caller(secret, key)
-
-
-@pytest.fixture
-def with_key(root: User) -> Callable[..., Caller]:
-    """``with_key("patients.view_task")``: a program that may do just that."""
-
-    def with_key(*permissions: str) -> Caller:
-        key, secret = make_key(root, permissions)
-        return Caller(secret, key)
-
-    return with_key
-
-
-@pytest.fixture
-def as_staff(at_desk: Callable[..., Client]) -> Callable[..., Caller]:  # noqa: F811
-    """``as_staff(nia)``: Nia's browser, calling the API from a script of our own pages."""
-    return lambda user: Caller("", client=at_desk(user))
-
-
-@pytest.fixture
-def sam(db: None) -> User:
-    """Sam is the security admin."""
-    return person("sam@clinic.example", "security admin", first_name="Sam", last_name="Sato")
-
-
-@pytest.fixture
-def ada_signs_in(db: None) -> User:
-    """Ada as somebody who signs in: a patient, no staff."""
-    return person("ada@mail.example", staff=False, first_name="Ada", last_name="Abara")

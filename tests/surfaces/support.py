@@ -1,14 +1,12 @@
-"""A browser for each person of the clinic, signed in with the second factor they have shown already."""
+"""Signing in with the second factor already shown, and what the tests of pages ask again and again."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
 from html import unescape
 from typing import Any
 
-import pytest
 from allauth.mfa.models import Authenticator
 from django.db.models import Model
 from django.test import Client
@@ -30,21 +28,6 @@ def sign_in(client: Client, user: User) -> Client:
         ]
         session.save()
     return client
-
-
-@pytest.fixture(autouse=True)
-def plain_settings(settings: Any) -> None:
-    """Pages without TLS, without the manifest that ``collectstatic`` writes; passwords soon made."""
-    plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
-    settings.STORAGES = {**settings.STORAGES, "staticfiles": plain}
-    settings.SECURE_SSL_REDIRECT = False
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
-
-@pytest.fixture
-def at_desk(db: None) -> Callable[..., Client]:
-    """``at_desk(nia)``: Nia's browser, signed in."""
-    return lambda user, **options: sign_in(Client(**options), user)
 
 
 def page(record: Model, name: str = "change", *more: str) -> str:
