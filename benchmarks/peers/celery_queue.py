@@ -9,17 +9,27 @@ import sys
 import time
 
 from benchmarks.peers import WARM
-from benchmarks.peers.celery_app import app, insert_row
+from benchmarks.peers.celery_app import app, connection, insert_row
 
 QUEUE = "celery"
+WARMING = 40
+
+
+def _wait_for_the_warm_ones() -> None:
+    """Until they are done: then every process of the worker has its connection, and is idle."""
+    ends = time.monotonic() + 30
+    while connection().execute("SELECT count(*) FROM bench_row WHERE number < 0").fetchone() != (WARMING,):
+        if time.monotonic() > ends:
+            raise TimeoutError("The worker did not do its first tasks within 30 s.")
+        time.sleep(0.05)  # between two looks, up to the deadline
 
 
 def main(count: int) -> None:
-    for number in range(40):
+    for number in range(WARMING):
         insert_row.apply_async((-number - 1,), queue=WARM)
     for number in range(count):
         insert_row.apply_async((number,), queue=QUEUE)
-    time.sleep(1.0)  # the warm ones are done, and the worker is idle
+    _wait_for_the_warm_ones()
     opened = time.time()
     app.control.add_consumer(QUEUE)
     sys.stdout.write(f"{opened}\n")
