@@ -22,8 +22,8 @@ TASK = {
 }
 #: What a day leaves behind; patients, clinics and automations stay.
 LEFT_BEHIND = (
-    "workflows_eventrecord", "workflows_run", "workflows_steprun", "workflows_nonmatch", "workflows_delivery",
-    "workflows_inboundmessage", "patients_task", "patients_notification", "patients_message",
+    "workflows_eventrecord", "workflows_eventbatch", "workflows_run", "workflows_steprun", "workflows_nonmatch",
+    "workflows_delivery", "workflows_inboundmessage", "patients_task", "patients_notification", "patients_message",
 )  # fmt: skip
 
 

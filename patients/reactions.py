@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -14,10 +15,9 @@ from patients.models import Notification, Task
 from workflows.catalogue import Reaction, Step, reactions
 
 
-def assigned(events: Sequence[Any]) -> Collection[Any]:
-    """The tasks, of those the events are about, that are somebody's."""
-    tasks = Task.objects.filter(pk__in=[event.subject_id for event in events], assignee__isnull=False)
-    return tasks.values_list("pk", flat=True)
+def assigned(tasks: Collection[UUID]) -> Collection[UUID]:
+    """Those of the tasks that are somebody's."""
+    return Task.objects.filter(pk__in=tasks, assignee__isnull=False).values_list("pk", flat=True)
 
 
 def notify_assignee(steps: Sequence[Step]) -> Sequence[Mapping[str, Any] | None]:

@@ -6,7 +6,8 @@ from COPY, or from arrays. Signals, ``save()`` and events are the caller's busin
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -34,24 +35,33 @@ def insert_many(rows: Sequence[models.Model]) -> None:
     if not rows:
         return
     options = rows[0]._meta
-    _number(rows)
-    chosen = {field.attname for field in options.concrete_fields if _is_chosen(rows[0], field.attname)}
-    fields: list[Any] = [field for field in options.concrete_fields if field.attname not in chosen]
-    if any(_is_chosen(row, name) is not (name in chosen) for row in rows for name in _with_default(options)):
+    number(rows)
+    defaults = [field.attname for field in options.concrete_fields if field.has_db_default()]
+    chosen = {name for name in defaults if _is_chosen(rows[0], name)}
+    if any(_is_chosen(row, name) is not (name in chosen) for row in rows for name in defaults):
         raise ImproperlyConfigured(
             f"Of {options.label} rows, a default of the database is wanted for all or for none."
         )
-    columns = ", ".join(connection.ops.quote_name(field.column) for field in fields)
-    table = connection.ops.quote_name(options.db_table)
+    fields: list[Any] = [field for field in options.concrete_fields if field.attname not in chosen]
+    copy_in(
+        options.db_table,
+        [field.column for field in fields],
+        zip(*(_column(field, rows) for field in fields), strict=True),
+    )
+    for row in rows:
+        row._state.adding, row._state.db = False, connection.alias
+
+
+def copy_in(table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """COPY these values into the table. Raises IntegrityError as an INSERT would."""
+    quote = connection.ops.quote_name
     with (
         connection.cursor() as cursor,
         connection.wrap_database_errors,
-        cursor.cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy,
+        cursor.cursor.copy(f"COPY {quote(table)} ({', '.join(map(quote, columns))}) FROM STDIN") as copy,
     ):
-        for values in zip(*(_column(field, rows) for field in fields), strict=True):
+        for values in rows:
             copy.write_row(values)
-    for row in rows:
-        row._state.adding, row._state.db = False, connection.alias
 
 
 def update_many(rows: Sequence[models.Model], names: Sequence[str]) -> None:
@@ -67,27 +77,22 @@ def update_many(rows: Sequence[models.Model], names: Sequence[str]) -> None:
         cursor.execute(
             f"UPDATE {connection.ops.quote_name(options.db_table)} AS row SET {changes} "  # noqa: S608  (all ours)
             f"FROM unnest({arrays}) AS new({', '.join(columns)}) WHERE row.{columns[0]} = new.{columns[0]}",
-            [list(_column(field, rows)) for field in fields],
+            [_column(field, rows) for field in fields],
         )
 
 
-def _number(rows: Sequence[models.Model]) -> None:
-    """COPY tells no ids, so they are fetched first."""
-    key = rows[0]._meta.pk
+def number(rows: Sequence[models.Model]) -> None:
+    """Give the rows, which share a model, the ids they will be stored under: COPY tells none."""
     new = [row for row in rows if row.pk is None]
-    if not new or not isinstance(key, models.AutoField | models.BigAutoField):
+    if not new or not isinstance(key := new[0]._meta.pk, models.AutoField | models.BigAutoField):
         return
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT nextval(pg_get_serial_sequence(%s, %s)) FROM generate_series(1, %s)",
-            [connection.ops.quote_name(rows[0]._meta.db_table), key.column, len(new)],
+            [connection.ops.quote_name(new[0]._meta.db_table), key.column, len(new)],
         )
-        for row, (number,) in zip(new, cursor.fetchall(), strict=True):
-            row.pk = number
-
-
-def _with_default(options: Any) -> list[str]:
-    return [field.attname for field in options.concrete_fields if field.has_db_default()]
+        for row, (pk,) in zip(new, cursor.fetchall(), strict=True):
+            row.pk = pk
 
 
 def _is_chosen(row: models.Model, name: str) -> bool:
@@ -95,10 +100,25 @@ def _is_chosen(row: models.Model, name: str) -> bool:
     return isinstance(row.__dict__.get(name), DatabaseDefault)
 
 
-def _column(field: Any, rows: Sequence[models.Model]) -> Iterator[Any]:
+def _column(field: Any, rows: Sequence[models.Model]) -> list[Any]:
     """What is sent of that field, row by row."""
-    plain = PLAIN_TYPES if type(field) in PLAIN_FIELDS else frozenset()
-    name = field.attname
-    for row in rows:
-        value = getattr(row, name)
-        yield value if type(value) in plain else field.get_db_prep_save(value, connection)
+    values = [getattr(row, field.attname) for row in rows]
+    if type(field) is models.JSONField and field.encoder is None:
+        return _as_json(values)
+    if type(field) in PLAIN_FIELDS:
+        return [value if type(value) in PLAIN_TYPES else _prepared(field, value) for value in values]
+    return [field.get_db_prep_save(value, connection) for value in values]
+
+
+def _prepared(field: Any, value: Any) -> Any:
+    # A choice, or text that is safe for HTML: psycopg wants nothing but text.
+    return str.__str__(value) if isinstance(value, str) else field.get_db_prep_save(value, connection)
+
+
+def _as_json(values: Sequence[Any]) -> list[str | None]:
+    """Each object once: many rows share one, such as a step's parameters."""
+    texts: dict[int, str | None] = {id(None): None}
+    for value in values:
+        if id(value) not in texts:
+            texts[id(value)] = json.dumps(value)
+    return [texts[id(value)] for value in values]

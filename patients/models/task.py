@@ -146,18 +146,15 @@ class Task(About, Machine):
     def open_once(cls, task: Task) -> Task:
         """Save this new task, or find the one that stands for the same origin or reason already.
 
-        The unique indexes decide, so two steps at the same moment open one task. Raises IntegrityError for
-        any other breach.
+        The unique indexes decide, so two steps at the same moment open one task; nearly always it is new, so nobody looks
+        first. Raises IntegrityError for any other breach.
         """
-        already = Q(origin=task.origin) & ~Q(origin="") | ACTIVE & Q(dedupe_key=task.dedupe_key) & ~Q(
-            dedupe_key=""
-        )
-        if found := cls.objects.filter(already).first():
-            return found
         try:
             with db_transaction.atomic():
                 task.save()
         except IntegrityError:
+            same_origin, same_reason = Q(origin=task.origin) & ~Q(origin=""), Q(dedupe_key=task.dedupe_key)
+            already = same_origin | ACTIVE & same_reason & ~Q(dedupe_key="")
             if found := cls.objects.filter(already).first():
                 return found
             raise

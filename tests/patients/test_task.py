@@ -102,16 +102,6 @@ def test_tasks_without_origin_or_reason_are_never_confused() -> None:
     assert Task.objects.count() == 2
 
 
-def test_the_index_decides_a_race(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both looked before either wrote: the second one's insert fails and finds the first one's task."""
-    first = TaskFactory(patient=None, origin="run:7:call")
-    looks = iter([Task.objects.none(), Task.objects.filter(pk=first.pk)])
-    monkeypatch.setattr(Task.objects, "filter", lambda *args: next(looks), raising=False)
-    assert Task.open_once(TaskFactory.build(patient=None, origin="run:7:call")) == first
-    monkeypatch.undo()
-    assert Task.objects.count() == 1
-
-
 def test_a_task_leads_to_the_record_it_is_about() -> None:
     visit = AppointmentFactory()
     task = TaskFactory.build(patient=None)

@@ -11,11 +11,11 @@ from django_q.models import OrmQ
 
 from careops.access.actor import Actor
 from tests.factories.patients import PatientFactory
-from tests.workflows.support import STOP, live
+from tests.workflows.support import STOP, live, settle
 from workflows import tasks
 from workflows.engine import drain as engine
 from workflows.engine import limits
-from workflows.engine.dispatch import dispatch
+from workflows.engine.lookout import Ahead
 from workflows.engine.steps import _Pace
 from workflows.models import Delivery, Drainer, StepRun
 from workflows.models.lease import claim, hold, reap, release
@@ -40,7 +40,6 @@ def test_a_turn_too_many_ends_at_once_and_asks_for_none(monkeypatch):
 
 
 def test_a_drain_whose_row_is_gone_goes_home(monkeypatch):
-    monkeypatch.setattr(engine, "SIGN_SECONDS", 0)
     monkeypatch.setattr(engine, "_rest", lambda *_: Drainer.objects.all().delete())
     assert engine.drain("bulk", seconds=600) == 0
 
@@ -48,8 +47,7 @@ def test_a_drain_whose_row_is_gone_goes_home(monkeypatch):
 def test_a_step_is_not_dead_until_its_run_has_ended_too(monkeypatch):
     live("patient.onboarded", STOP)
     PatientFactory().perform("onboard", by=Actor.system())
-    while dispatch():
-        pass
+    settle()
     StepRun.objects.update(alone=True, crashes=2)
     [row] = claim(StepRun, "default", 1, worker="doomed")
     expire_leases()
@@ -78,8 +76,7 @@ def expire_leases() -> None:
 def test_who_lost_a_row_cannot_hold_or_release_it_while_another_works_on_it():
     live("patient.onboarded", STOP)
     PatientFactory().perform("onboard", by=Actor.system())
-    while dispatch():
-        pass
+    settle()
     lost = claim(StepRun, "default", 1, worker="slow")
     expire_leases()
     reap(StepRun)
@@ -93,7 +90,8 @@ def test_who_lost_a_row_cannot_hold_or_release_it_while_another_works_on_it():
 
 def test_while_an_answer_is_out_a_drain_does_not_lie_down():
     with ThreadPoolExecutor(1) as pool:
-        rounds = engine._Rounds("send", engine.LANES["send"], "me", pool, ends=0)
+        nothing = Ahead(events=False, batches=False, messages=frozenset(), rows=frozenset())
+        rounds = engine._Rounds("send", engine.LANES["send"], "me", lambda idle: nothing, pool, ends=0)
         rounds.sender.under_way[Future()] = Delivery(channel="webhook")
         assert rounds.run() == 1
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from careops.access.actor import Actor
+from workflows.engine import following
+from workflows.engine.dispatch import dispatch
 from workflows.engine.drain import drain
 from workflows.engine.publish import publish
 from workflows.models import Automation, AutomationVersion, EventRecord, Step
@@ -24,6 +26,12 @@ def live(
 ) -> AutomationVersion:
     """A published automation, by the system."""
     return publish(draft(trigger, *steps, name=name, **fields), by=Actor.system())
+
+
+def settle() -> None:
+    """What happened is numbered and what follows from it is begun; steps that are due stay so."""
+    while dispatch() + following.work("test", at_once=False):
+        pass
 
 
 def work_off() -> int:

@@ -12,7 +12,7 @@ from django.db.models.expressions import RawSQL
 from careops.access.actor import Actor
 from patients.models import Patient
 from tests.factories.patients import PatientFactory
-from tests.workflows.support import STOP, draft, live, names, work_off
+from tests.workflows.support import STOP, draft, live, names, settle, work_off
 from workflows.catalogue import Fact, Privacy, Reaction, ValueKind, acting, events, facts, quietly, reactions
 from workflows.engine.dispatch import LOCK, dispatch
 from workflows.engine.limits import MAX_DEPTH, MAX_RUNS_PER_SUBJECT
@@ -26,11 +26,6 @@ IN_MAINE = {"all": [{"fact": "patient.region", "operator": "equals", "value": "M
 @pytest.fixture
 def patient(db: None) -> Patient:
     return PatientFactory(region="ME")
-
-
-def settle() -> None:
-    while dispatch():
-        pass
 
 
 def test_positions_are_gapless_and_in_the_order_of_recording(patient):

@@ -121,7 +121,7 @@ def test_a_creation_whose_event_was_refused_may_be_tried_again(patient, monkeypa
     second = PatientFactory.build(clinic=patient.clinic)
     with monkeypatch.context() as patch:
         patch.setattr(sink(), "record", refuse)
-        with pytest.raises(Stop):
+        with pytest.raises(Stop), transaction.atomic():
             second.save()
     second.save()
     assert (Patient.objects.filter(pk=second.pk).count(), names()) == (1, ["customer.created"])

@@ -15,11 +15,10 @@ from careops.lib import clock
 from patients.models import Patient, Task
 from tests.factories.patients import PatientFactory
 from tests.lib.servers import recording
-from tests.workflows.support import live, work_off
+from tests.workflows.support import live, settle, work_off
 from workflows.catalogue import Fate, Sent, channels
 from workflows.channels import DELAYS
 from workflows.engine import operate
-from workflows.engine.dispatch import dispatch
 from workflows.models import Delivery, Endpoint, Run
 from workflows.models.lease import claim
 from workflows.senders import Sender, reap_lost
@@ -208,8 +207,7 @@ def test_many_go_out_together_in_few_statements(db, receiver, django_assert_max_
     subscribed(receiver)
     for _one in range(12):
         PatientFactory().perform("onboard", by=SYSTEM)
-    while dispatch():
-        pass
+    settle()
     with ThreadPoolExecutor(4) as pool:
         sender = Sender("test", pool)
         with django_assert_max_num_queries(60):  # one by one they took more than a hundred
@@ -235,8 +233,7 @@ def test_one_that_cannot_be_prepared_or_settled_spoils_no_neighbour(db, receiver
 
     monkeypatch.setattr(channel, "prepare", fails_for(unready, channel.prepare))
     monkeypatch.setattr(channel, "settle", fails_for(unkept, channel.settle))
-    while dispatch():
-        pass
+    settle()
     with ThreadPoolExecutor(4) as pool:
         sender = Sender("test", pool)
         sender.work("default")

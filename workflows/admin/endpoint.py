@@ -31,7 +31,7 @@ from workflows.admin.samples import sample_event
 from workflows.admin.timeline import TONES
 from workflows.catalogue import envelopes, events
 from workflows.models import Delivery, Endpoint
-from workflows.models.event_record import wake
+from workflows.models.event_record import wake_sender
 
 #: How many of an endpoint's deliveries its page shows.
 SHOWN = 20
@@ -235,7 +235,7 @@ def queue_test(endpoint: Endpoint) -> Delivery:
             lane="interactive",
             body=body | {"test": True},
         )
-        wake()
+        wake_sender()
     return delivery
 
 

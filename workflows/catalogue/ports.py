@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
+from uuid import UUID
 
 from django.db import models
 
@@ -18,15 +19,16 @@ from workflows.catalogue.registry import Registry
 class Reaction:
     """A consequence of an event that is declared in code: run and fenced like a step, and cannot be switched off.
 
-    ``run`` answers many events at once: one result per step, in order, of references only. ``wants`` says, when events
-    are handed out, of which of them it has anything to do at all: the ids of their subjects. The others start no run.
+    ``run`` answers many events at once: one result per step, in order, of references only. ``wants`` is given the ids of
+    the subjects of events that were just handed out, and says for which of them it has anything to do at all. The others
+    start no run.
     """
 
     name: str
     says: Any
     on: tuple[Event, ...]
     run: Callable[[Sequence[Step]], Sequence[Mapping[str, Any] | None]]
-    wants: Callable[[Sequence[Any]], Collection[Any]] | None = None
+    wants: Callable[[Collection[UUID]], Collection[UUID]] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -195,7 +195,7 @@ class Record(models.Model):
     def _save_new(self, using: str, force_insert: bool | tuple[ModelBase, ...]) -> None:
         adding = self._state.adding
         try:
-            with transaction.atomic(using=using):
+            with transaction.atomic(using=using, savepoint=False):
                 super().save(using=using, force_insert=force_insert)
                 self._after_write()
                 self._remember()
@@ -263,7 +263,7 @@ class Record(models.Model):
 
         ``causes`` are the records' own, in their order, where not one and the same thing brought all of them about.
         """
-        with transaction.atomic():
+        with transaction.atomic(savepoint=False):
             insert_many(records)
             told: list[Draft] = []
             pending = Pending.now()

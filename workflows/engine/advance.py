@@ -59,7 +59,7 @@ class Book:
 
     def __init__(self, at: datetime) -> None:
         self.at = at
-        self._rows: list[StepRun] = []
+        self.rows: list[StepRun] = []
         self._changed: set[str] = set()
         self._following: list[StepRun] = []
         self._at_their_end: dict[int, Run] = {}
@@ -82,7 +82,7 @@ class Book:
             row.state, row.due_at, row.rested = QueueState.DUE, outcome.moment, True
             row.result = dict(outcome.result)
         elif isinstance(outcome, Answer):
-            _await(row, outcome.delivery_key)
+            row.state, row.awaits, row.rested = QueueState.WAITING, outcome.delivery_key, False
         elif isinstance(outcome, Done):
             self._close(row, QueueState.DONE, dict(outcome.result))
             self.go_on(row)
@@ -112,13 +112,21 @@ class Book:
         if row.trace:  # the verdict on the step's own condition was noted before
             self._changed.add("trace")
         yield
-        self._rows.append(row)
+        self.rows.append(row)
         self._changed.update(
             name for name, old in zip(self.STEP, before, strict=True) if getattr(row, name) != old
         )
 
     def _close(self, row: StepRun, state: QueueState, result: dict[str, Any]) -> None:
         row.state, row.finished_at, row.result = state, self.at, result
+
+    def results(self, runs: Iterable[Run]) -> dict[int, dict[str, Any]]:
+        """What the steps in this book brought, by run and step key."""
+        found: dict[int, dict[str, Any]] = defaultdict(dict)
+        for row in self.rows:
+            if row.state == QueueState.DONE:
+                found[row.run_id][row.key] = row.result
+        return found
 
     def go_on(self, row: StepRun) -> None:
         """The run's next step is due now; after the last one the run is done, unless another step is still open."""
@@ -136,6 +144,7 @@ class Book:
                     lane=row.lane,
                     input=following.parameters,
                     due_at=self.at,
+                    created_at=self.at,
                 )
             )
 
@@ -144,8 +153,30 @@ class Book:
             run.state, run.finished_at = state, self.at
             self._ended[run.pk] = run
 
+    def _ask_for_answers(self) -> None:
+        """A delivery may have been settled before anybody waited for it: a step that is tried again finds it so."""
+        waiting = {row.awaits: row for row in self.rows if row.state == QueueState.WAITING}
+        if waiting:
+            # Locked: else it could be settled between this look and the commit, and nobody would be woken.
+            settled = Delivery.objects.select_for_update(of=("self",)).filter(
+                key__in=waiting, state__in=SETTLED
+            )
+            for key in settled.order_by("pk").values_list("key", flat=True):
+                waiting[key].state, waiting[key].rested = QueueState.DUE, True
+                self._changed |= {"state", "rested"}
+
+    def turn_page(self) -> list[StepRun]:
+        """The steps that are due next, of runs that are not stored yet; the caller stores them as it finds them then."""
+        following, self._following = self._following, []
+        for run in self._at_their_end.values():
+            self.end(run, Run.State.DONE)
+        self._at_their_end = {}
+        return following
+
     def write(self) -> None:
-        update_many(self._rows, sorted(self._changed))
+        """Store what changed of rows that were there before, and what follows them."""
+        self._ask_for_answers()
+        update_many(self.rows, sorted(self._changed))
         insert_many(self._following)
         if self._at_their_end:
             open_steps = StepRun.objects.filter(run__in=self._at_their_end).exclude(state__in=OVER)
@@ -154,13 +185,6 @@ class Book:
                 if run.pk not in busy:
                     self.end(run, Run.State.DONE)
         update_many(list(self._ended.values()), ("state", "finished_at"))
-
-
-def _await(row: StepRun, key: str) -> None:
-    """Wait for the delivery, unless it was settled before anybody waited for it (a retried step finds it so)."""
-    settled = Delivery.objects.select_for_update(of=("self",)).filter(key=key, state__in=SETTLED).exists()
-    row.awaits = key
-    row.state, row.rested = (QueueState.DUE, True) if settled else (QueueState.WAITING, False)
 
 
 def _was_there_before(row: StepRun, key: str) -> bool:

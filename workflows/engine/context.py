@@ -19,6 +19,7 @@ from workflows.conditions import ref
 from workflows.engine.facts import Question, gather
 from workflows.engine.program import Program, program
 from workflows.models import Delivery, Endpoint, EventRecord, StepRun
+from workflows.models.event_record import wake_sender
 
 
 class Loaded:
@@ -104,4 +105,5 @@ class StepContext:
             body=dict(body),
         ).because_of(cause())
         Delivery.objects.bulk_create([delivery], ignore_conflicts=True)
+        wake_sender()
         return self.key

@@ -1,90 +1,49 @@
-"""Dispatch: committed events get the next positions, and whoever listens gets a run, a delivery or a reaction.
+"""Dispatch: committed events get the next positions, and are handed in batches to whoever acts upon them.
 
-One process at a time does it, in one transaction per batch, so positions are gapless and every match starts exactly
-once. Whatever was committed before another event was written comes before it.
+One process at a time does it, in one short transaction, so positions are gapless. Whatever was committed before another
+event was written comes before it. Acting upon the events is left to as many processes as there are (``following``).
 """
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Sequence
-
 from django.db import connection, transaction
-from django.db.models import Max
-from django.utils.translation import gettext as _
 
-from workflows.catalogue.ports import ops_alert
 from workflows.engine import limits
-from workflows.engine.lost import is_lost
-from workflows.engine.plan import plan
-from workflows.models import EventRecord, NonMatch
-
-log = logging.getLogger(__name__)
+from workflows.models.event_record import wake
 
 #: The advisory lock's number: "careops dispatch", whoever holds it numbers events.
 LOCK = 0x0CA2E0B5
+#: Events numbered in one go: something to do for several workers, and over before anybody waits for it.
+AT_ONCE = 5 * limits.BATCH
+
+# No more is read of the events than their names: one whose row cannot be loaded must not stop all that come after it.
+# The lock is another statement's business: this one must not see the table as it was before the lock was had.
+NUMBER = f"""
+    WITH next AS MATERIALIZED (
+        SELECT id, row_number() OVER (ORDER BY id) AS place
+        FROM (SELECT id FROM workflows_eventrecord WHERE position IS NULL ORDER BY id LIMIT %s) AS waiting
+    ), numbered AS (
+        UPDATE workflows_eventrecord AS row
+        SET position = next.place + (SELECT coalesce(max(position), 0) FROM workflows_eventrecord)
+        FROM next WHERE row.id = next.id RETURNING row.position, row.name, row.quiet, next.place
+    ), handed_over AS (
+        INSERT INTO workflows_eventbatch (first, last, names, state, lane, fence, worker, attempts, crashes, alone,
+                                          error_code, error, log)
+        SELECT min(position), max(position), array_agg(DISTINCT name), 'due', 'default', 0, '', 0, 0, false, '', '', '[]'
+        FROM numbered WHERE NOT quiet GROUP BY (place - 1) / {limits.BATCH} RETURNING 1
+    )
+    SELECT (SELECT count(*) FROM numbered), (SELECT count(*) FROM handed_over)
+"""  # noqa: S608  (a number of ours)
 
 
-def dispatch(limit: int = limits.BATCH) -> int:
-    """Number the next events and start what follows from them. Returns how many; 0 when another process is at it."""
-    try:
-        return _dispatch(limit, isolate=limit == 1)
-    except Exception as error:  # one event that cannot be dispatched must not stop all that come after it
-        if is_lost(error):
-            raise
-        log.warning("%d events could not be dispatched at once (%s).", limit, type(error).__name__)
-        if limit > 1:
-            return sum(dispatch(1) for _one in range(limit))
-        return _park(type(error).__name__)
-
-
-def _park(error: str) -> int:
-    """Number the next event without starting anything, and tell people: it cannot be read, or what it sets off cannot."""
-    with transaction.atomic():
-        if not _alone():
-            return 0
-        # Only the id: an event may be undispatchable because its row cannot be loaded.
-        pk = EventRecord.objects.filter(position=None).order_by("id").values_list("pk", flat=True).first()
-        if pk is None:
-            return 0
-        _number([pk])
-        NonMatch.objects.create(event_id=pk, automations=[], verdicts=[{"refused": "broken", "error": error}])
-        ops_alert(
-            key=f"event-broken:{pk}",
-            title=_("An event could not be acted upon"),
-            detail=_("Event %(id)s: %(error)s. No automation has seen it.") % {"id": pk, "error": error},
-        )
-    return 1
-
-
-def _dispatch(limit: int, *, isolate: bool) -> int:
-    with transaction.atomic():
-        if not _alone():
-            return 0
-        events = list(EventRecord.objects.filter(position=None).order_by("id")[:limit])
-        if not events:
-            return 0
-        for event, position in zip(events, _number([event.pk for event in events]), strict=True):
-            event.position = position
-        if loud := [event for event in events if not event.quiet]:
-            plan(loud, isolate=isolate).start()
-        return len(events)
-
-
-def _alone() -> bool:
-    with connection.cursor() as cursor:
+def dispatch(limit: int = AT_ONCE) -> int:
+    """Number the next events and hand them over. Returns how many; 0 when another process is at it."""
+    with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
-        return bool(cursor.fetchone()[0])
-
-
-def _number(ids: Sequence[int]) -> Sequence[int]:
-    """Give the events the next positions, in this order, and return them."""
-    first = (EventRecord.objects.aggregate(last=Max("position"))["last"] or 0) + 1
-    positions = list(range(first, first + len(ids)))
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE workflows_eventrecord AS row SET position = new.position "
-            "FROM unnest(%s::bigint[], %s::bigint[]) AS new(id, position) WHERE row.id = new.id",
-            [list(ids), positions],
-        )
-    return positions
+        if cursor.fetchone() != (True,):
+            return 0
+        cursor.execute(NUMBER, [limit])
+        events, batches = cursor.fetchone()
+        if batches > 1:
+            wake(batches)
+    return int(events)

@@ -1,8 +1,8 @@
 """Draining: dispatch, read, carry out, send, again and again, until the time is up. Safe to run any number of times.
 
 A drain carries no business arguments. It sleeps on LISTEN when there is nothing to do, says so in the table so that
-writers know to wake it, and looks again on its own after 20, 100 and 300 ms (an event whose writer looked just before
-the drain lay down) and then every second.
+writers know to wake it, and looks again on its own: at once, after 20, 100 and 300 ms (an event whose writer looked just
+before the drain lay down) and then every second.
 """
 
 from __future__ import annotations
@@ -10,9 +10,11 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
+from itertools import chain, repeat
+from secrets import token_hex
 from time import monotonic
 
 import psycopg
@@ -21,12 +23,12 @@ from django.db import connection, transaction
 from django.db.models import QuerySet
 
 from careops.lib import clock
-from workflows.engine import inbound, steps
+from workflows.engine import following, inbound, steps
 from workflows.engine.advance import after_death
 from workflows.engine.alarm import message_is_dead
 from workflows.engine.dispatch import dispatch
-from workflows.models import Drainer, InboundMessage, Lane, QueueState, StepRun
-from workflows.models.event_record import WAKE
+from workflows.engine.lookout import Ahead, Lookout, lookout
+from workflows.models import Drainer, EventBatch, InboundMessage, Lane, QueueState, StepRun
 from workflows.models.lease import reap
 from workflows.senders import SIDE_BY_SIDE, Sender, reap_lost
 
@@ -37,10 +39,9 @@ LANES: dict[str, tuple[str, ...]] = {
     "bulk": (Lane.INTERACTIVE, Lane.DEFAULT, Lane.BULK),
     "send": (Lane.INTERACTIVE, Lane.DEFAULT, Lane.BULK),
 }
-LOOK_AGAIN = (0.02, 0.1, 0.3)
+LOOK_AGAIN = (0.0, 0.02, 0.1, 0.3)
 POLL_SECONDS = 1.0
 REAP_SECONDS = 1.0
-SIGN_SECONDS = 1.0
 #: No statement of the engine may outlive its lease.
 STATEMENT_TIMEOUT = "20s"
 
@@ -66,60 +67,62 @@ def drain(lane: str, *, seconds: float | None = None, until_empty: bool = False)
     lanes = LANES[lane]
     worker = worker_name(lane)
     done = 0
+    bell = f"careops_{token_hex(8)}"
     with (
-        _registered(worker, lane),
+        _listening(bell) as ring,
+        _registered(worker, lane, bell),
         _bounded(),
-        _bell() as ring,
+        lookout(worker, lane, lanes) as look,
         ThreadPoolExecutor(SIDE_BY_SIDE) as pool,
     ):
         ends = monotonic() + (settings.ENGINE["DRAIN_SECONDS"] if seconds is None else seconds)
-        rounds = _Rounds(lane, lanes, worker, pool, ends)
+        rounds = _Rounds(lane, lanes, worker, look, pool, ends)
         while rounds.seconds_left() > 0:
             worked = rounds.run()
             done += worked
             if not worked:
                 if until_empty:
                     break
-                _rest(worker, rounds, ring)
+                _rest(rounds, ring)
         rounds.sender.finish()
     return done
 
 
 class _Rounds:
-    """One look at everything the lane may do; reaping only once in a while."""
+    """One look at everything the lane may do after the other; reaping only once in a while."""
 
     def __init__(
-        self, lane: str, lanes: tuple[str, ...], worker: str, pool: ThreadPoolExecutor, ends: float
+        self, lane: str, lanes: tuple[str, ...], worker: str, look: Lookout, pool: Executor, ends: float
     ) -> None:
-        self.lane, self.lanes, self.worker, self.ends = lane, lanes, worker, ends
+        self.lane, self.lanes, self.worker, self.look, self.ends = lane, lanes, worker, look, ends
         self.sender = Sender(worker, pool)
-        self.reaped = self.seen = float("-inf")
+        self.reaped = float("-inf")
 
     def seconds_left(self) -> float:
         return self.ends - monotonic()
 
-    def run(self) -> int:
+    def run(self, *, idle: bool = False) -> int:
+        """Do some of what there is to do, the most urgent first. Returns how much was done."""
         clock.follow_demo()
         worked = self._reap()
-        if self.lane != "send":
-            worked += dispatch()
+        ahead = self.look(idle)
+        if ahead is None:  # somebody struck this drain off: it goes home
+            self.ends = float("-inf")
+            return worked
+        if self.lane == "send":
+            return worked + self._send(ahead)
+        if ahead.batches or (ahead.events and dispatch()):
+            worked += following.work(self.worker)
         for lane in self.lanes:
-            if not self._give_sign():
-                break
-            if self.lane == "send":
-                worked += self.sender.work(lane)
-            else:
+            if lane in ahead.messages:
                 worked += inbound.work(lane, self.worker)
+            if lane in ahead.rows:
                 worked += steps.work(lane, self.worker)
-        return worked or self.sender.linger()
+        return worked
 
-    def _give_sign(self) -> bool:
-        """Say once in a while that this drain is alive; False once its row is gone, which sends it home."""
-        if monotonic() - self.seen >= SIGN_SECONDS:
-            self.seen = monotonic()
-            if not Drainer.objects.filter(pk=self.worker).update(seen_at=clock.RealNow()):
-                self.ends = float("-inf")
-        return self.seconds_left() > float("-inf")
+    def _send(self, ahead: Ahead) -> int:
+        worked = sum(self.sender.work(lane) for lane in self.lanes if lane in ahead.rows)
+        return worked or self.sender.linger()
 
     def _reap(self) -> int:
         if monotonic() - self.reaped < REAP_SECONDS:
@@ -134,31 +137,26 @@ class _Rounds:
             for row in lost:
                 if row.state == QueueState.FAILED:
                     after_death(row)
+            batches = reap(EventBatch)
+            following.give_up(batches)
             messages = reap(InboundMessage)
             for message in messages:
                 if message.state == QueueState.FAILED:
                     message_is_dead(message)
-        return len(lost) + len(messages)
+        return len(lost) + len(batches) + len(messages)
 
 
-def _rest(worker: str, rounds: _Rounds, ring: Callable[[float], bool]) -> None:
+def _rest(rounds: _Rounds, ring: Callable[[float], bool]) -> None:
     """Lie down until somebody rings or it is time to look."""
-    Drainer.objects.filter(pk=worker).update(idle=True)
-    try:
-        for pause in LOOK_AGAIN:
-            if rounds.run() or ring(min(pause, rounds.seconds_left())):
-                return
-        while rounds.seconds_left() > 0:
-            if rounds.run() or ring(min(POLL_SECONDS, rounds.seconds_left())):
-                return
-    finally:
-        Drainer.objects.filter(pk=worker).update(idle=False)
+    for pause in chain(LOOK_AGAIN, repeat(POLL_SECONDS)):
+        if rounds.run(idle=True) or ring(min(pause, rounds.seconds_left())) or rounds.seconds_left() <= 0:
+            return
 
 
 @contextmanager
-def _registered(worker: str, lane: str) -> Iterator[None]:
+def _registered(worker: str, lane: str, bell: str) -> Iterator[None]:
     Drainer.objects.update_or_create(
-        pk=worker, defaults={"lane": lane, "idle": False, "seen_at": clock.RealNow()}
+        pk=worker, defaults={"lane": lane, "bell": bell, "idle": False, "seen_at": clock.RealNow()}
     )
     with connection.cursor() as cursor:  # drains that died without a word
         cursor.execute(
@@ -183,7 +181,7 @@ def _bounded() -> Iterator[None]:
 
 
 @contextmanager
-def _bell() -> Iterator[Callable[[float], bool]]:
+def _listening(bell: str) -> Iterator[Callable[[float], bool]]:
     """A session of its own that LISTENs; ``ring(seconds)`` waits that long and says whether somebody called."""
     parameters = connection.get_connection_params()
     keys = {"host", "port", "user", "password", "dbname", "sslmode", "sslrootcert"}
@@ -191,7 +189,7 @@ def _bell() -> Iterator[Callable[[float], bool]]:
         "", **{key: value for key, value in parameters.items() if key in keys}
     )
     with psycopg.connect(target, autocommit=True) as listening:
-        listening.execute(f"LISTEN {WAKE}")
+        listening.execute(f"LISTEN {bell}")
 
         def ring(seconds: float) -> bool:
             return any(True for _call in listening.notifies(timeout=max(seconds, 0), stop_after=1))

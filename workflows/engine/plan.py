@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db.models import Count
+from django.db import connection
+from django.db.models import QuerySet
 
-from careops.lib import clock
-from careops.lib.bulk import insert_many
+from careops.lib.bulk import insert_many, number
+from workflows.catalogue.event import Event
 from workflows.catalogue.event import events as declared
 from workflows.catalogue.ports import envelopes, reactions
 from workflows.catalogue.registry import UnknownName
@@ -20,54 +23,139 @@ from workflows.engine import limits
 from workflows.engine.alarm import endpoint_is_unreadable, pause_automation, version_is_unreadable
 from workflows.engine.match import Verdicts, match
 from workflows.engine.program import Program, program
-from workflows.models import Automation, Delivery, Endpoint, EventRecord, NonMatch, Run, StepRun
+from workflows.engine.steps import carry_out_at_once
+from workflows.models import (
+    Automation,
+    Delivery,
+    Endpoint,
+    EventRecord,
+    Lane,
+    NonMatch,
+    QueueState,
+    Run,
+    StepRun,
+)
+from workflows.models.event_record import wake, wake_sender
 
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Subscriber:
+    """An endpoint as far as dispatch needs it; its secrets stay where they are."""
+
+    pk: Any
+    vocabulary: str
+    names: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """Everybody who may want to hear of an event, at one moment."""
+
+    programs: Sequence[Program]
+    subscribers: Sequence[Subscriber]
+    #: Every name they know it by, in any vocabulary.
+    names: frozenset[str]
+
+    def hears(self, event: Event) -> bool:
+        """Does an automation or an endpoint listen to it? Said too often rather than too seldom."""
+        return not self.names.isdisjoint(event.names())
+
+
+#: Changes whenever an automation or an endpoint does: each save raises a version, and the moment tells old from new.
+STAMP = """
+    SELECT * FROM (SELECT count(*), sum(version), max(updated_at) FROM workflows_automation) AS automations,
+                  (SELECT count(*), sum(version), max(updated_at) FROM workflows_endpoint) AS endpoints
+"""
+
+
+def listening() -> Listening:
+    """Everybody who listens now. They are read again only when one of them has changed."""
+    with connection.cursor() as cursor:
+        cursor.execute(STAMP)
+        return _listening(cursor.fetchone())
+
+
+@lru_cache(maxsize=1)
+def _listening(stamp: tuple[Any, ...]) -> Listening:
+    programs, subscribers = live_programs(), _subscribers()
+    triggers = (candidate.trigger for candidate in programs)
+    told = (name for subscriber in subscribers for name in subscriber.names)
+    return Listening(programs, subscribers, frozenset((*triggers, *told)))
+
+
+#: By the name of a built-in reaction, the ids of the events it has something to do for.
+Wanted = Mapping[str, Collection[int]]
+
+
+def wanted_by_reactions(names: Collection[str], events: QuerySet[EventRecord]) -> Wanted:
+    """What the built-in reactions want of these events, which bear these names; little is read of them."""
+    wanted: dict[str, Collection[int]] = {}
+    for reaction in reactions:
+        if heard := {event.name for event in reaction.on}.intersection(names):
+            subjects = dict(events.filter(name__in=heard).values_list("pk", "subject_id"))
+            mine = set(
+                subjects.values() if reaction.wants is None else reaction.wants(set(subjects.values()))
+            )
+            wanted[reaction.name] = {pk for pk, subject_id in subjects.items() if subject_id in mine}
+    return wanted
+
+
 @dataclass(slots=True)
 class Plan:
-    """Rows to be written in the transaction that numbers the events."""
+    """Rows to be written in the transaction that acts upon the events."""
 
+    at: datetime
     runs: list[Run] = field(default_factory=list)
     first_steps: list[StepRun] = field(default_factory=list)
     non_matches: list[NonMatch] = field(default_factory=list)
     deliveries: list[Delivery] = field(default_factory=list)
 
-    def add_run(self, event: EventRecord, first: StepRun, **what: Any) -> None:
-        first.run = Run(
-            event=event,
-            subject_type=event.subject_type,
-            subject_id=event.subject_id,
-            patient_id=event.patient_id,
-            **what,
-        )
-        self.runs.append(first.run)
-        self.first_steps.append(first)
+    def add_run(self, event: EventRecord, key: str, action: str, *, lane: str = Lane.DEFAULT,
+                given: Mapping[str, Any] | None = None, **what: Any) -> None:  # fmt: skip
+        """A run with its first step, which is due at once."""
+        run = Run(
+            event=event, subject_type=event.subject_type, subject_id=event.subject_id, patient_id=event.patient_id,
+            started_at=self.at, **what,
+        )  # fmt: skip
+        self.runs.append(run)
+        self.first_steps.append(
+            StepRun(run=run, key=key, position=1, action=action, lane=lane, input=given or {}, due_at=self.at,
+                    created_at=self.at)
+        )  # fmt: skip
 
-    def start(self) -> None:
+    def start(self, worker: str, *, at_once: bool) -> None:
+        """Store it; ``at_once`` with what becomes of its steps."""
+        number(self.runs)
+        for run, first in zip(self.runs, self.first_steps, strict=True):
+            first.run = run  # it had no id yet when it was assigned
+        done = carry_out_at_once(self.first_steps, self.at, worker) if at_once else self.first_steps
         insert_many(self.runs)
-        for first in self.first_steps:
-            first.run_id = first.run.pk  # the run had no id yet when it was assigned
-        insert_many(self.first_steps)
+        insert_many(done)
         insert_many(self.non_matches)
         insert_many(self.deliveries)
+        if any(step.state == QueueState.DUE for step in done):
+            wake()
+        if self.deliveries:
+            wake_sender()
 
 
-def plan(events: Sequence[EventRecord], *, isolate: bool) -> Plan:
+def plan(
+    events: Sequence[EventRecord], who: Listening, wanted: Wanted, at: datetime, *, isolate: bool
+) -> Plan:
     """Match the events and say what follows. ``isolate`` asks one automation at a time."""
-    made = Plan()
-    verdicts = match(events, live_programs(), isolate=isolate)
-    _refuse_storms(verdicts)
-    listening = subscribers()
+    made = Plan(at)
+    verdicts = match(events, who.programs, isolate=isolate)
+    _refuse_storms(verdicts, made.at)
     for event in events:
         for candidate in verdicts.matching(event):
             _plan_run(made, event, candidate, verdicts.trace(event, candidate))
         if why_not := verdicts.non_matching(event):
             made.non_matches.append(_non_match(event, why_not))
-        for subscriber in listening:
+        for subscriber in who.subscribers:
             _plan_deliveries(made, event, subscriber)
-    _plan_reactions(made, events)
+    _plan_reactions(made, events, wanted)
     return made
 
 
@@ -86,12 +174,9 @@ def live_programs() -> list[Program]:
 def _plan_run(made: Plan, event: EventRecord, candidate: Program, trace: Mapping[str, Any]) -> None:
     first = candidate.steps[0]
     made.add_run(
-        event,
-        StepRun(key=first.key, position=1, action=first.action, lane=candidate.lane, input=first.parameters),
-        automation_id=candidate.automation_id,
-        version_id=candidate.version_id,
-        trace=trace,
-    )
+        event, first.key, first.action, lane=candidate.lane, given=first.parameters, trace=trace,
+        automation_id=candidate.automation_id, version_id=candidate.version_id,
+    )  # fmt: skip
 
 
 def _non_match(event: EventRecord, why_not: Sequence[tuple[Program, Mapping[str, Any]]]) -> NonMatch:
@@ -105,29 +190,15 @@ def _non_match(event: EventRecord, why_not: Sequence[tuple[Program, Mapping[str,
     )
 
 
-def _plan_reactions(made: Plan, events: Sequence[EventRecord]) -> None:
-    for reaction in reactions:
-        names = {trigger.name for trigger in reaction.on}
-        heard = [event for event in events if event.name in names]
-        if heard and reaction.wants:
-            wanted = set(reaction.wants(heard))
-            heard = [event for event in heard if event.subject_id in wanted]
-        for event in heard:
-            first = StepRun(key="built_in", position=1, action=reaction.name)
-            made.add_run(event, first, reaction=reaction.name)
+def _plan_reactions(made: Plan, events: Sequence[EventRecord], wanted: Wanted) -> None:
+    for name, ids in wanted.items():
+        for event in events:
+            if event.pk in ids:
+                made.add_run(event, "built_in", name, reaction=name)
 
 
 # ── Subscribed endpoints ────────────────────────────────────────────────────────────────────────────────
-@dataclass(frozen=True, slots=True)
-class Subscriber:
-    """An endpoint as far as dispatch needs it; its secrets stay where they are."""
-
-    pk: Any
-    vocabulary: str
-    names: frozenset[str]
-
-
-def subscribers() -> list[Subscriber]:
+def _subscribers() -> list[Subscriber]:
     """Who is told of events. Deliveries to one that is paused or switched off wait."""
     rows = Endpoint.objects.exclude(subscriptions=[]).values_list("pk", "vocabulary", "subscriptions")
     found = []
@@ -158,22 +229,22 @@ def _plan_deliveries(made: Plan, event: EventRecord, subscriber: Subscriber) -> 
 
 
 # ── Bounds ──────────────────────────────────────────────────────────────────────────────────────────────
-def _refuse_storms(verdicts: Verdicts) -> None:
+def _refuse_storms(verdicts: Verdicts, at: datetime) -> None:
     """Hold back the runs that would pass a bound; the automation of a loop or a flood is paused (limits.py)."""
-    since = clock.now() - limits.RUNS_WINDOW
     matched = verdicts.matches()
     recent: Counter[tuple[object, object]] = Counter()
     if matched:
-        rows = (
-            Run.objects.filter(
-                automation__in={candidate.automation_id for _event, candidate in matched},
-                subject_id__in={event.subject_id for event, _candidate in matched},
-                started_at__gte=since,
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT automation_id, subject_id, count(*) FROM workflows_run WHERE automation_id = ANY(%s) "
+                "AND subject_id = ANY(%s) AND started_at >= %s GROUP BY automation_id, subject_id",
+                [
+                    list({candidate.automation_id for _event, candidate in matched}),
+                    list({event.subject_id for event, _candidate in matched}),
+                    at - limits.RUNS_WINDOW,
+                ],
             )
-            .values_list("automation_id", "subject_id")
-            .annotate(number=Count("id"))
-        )
-        recent.update({(automation, subject): number for automation, subject, number in rows})
+            recent.update({(automation, subject): number for automation, subject, number in cursor})
     per_event: Counter[int] = Counter()
     for event, candidate in matched:
         recent[candidate.automation_id, event.subject_id] += 1

@@ -1,14 +1,15 @@
 """Carrying out steps: claimed in batches, done in one transaction; a batch that fails falls apart into ones.
 
 What a step changed and the fact that it is done commit together, and only while the fence still matches. So internal
-effects happen once, whoever dies when.
+effects happen once, whoever dies when. Steps of a run that has just begun are carried out in the transaction that begins
+it, unless something is the matter with them: then they are stored as due, and claimed like any other.
 """
 
 from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from time import monotonic
 from typing import Any
@@ -17,7 +18,9 @@ from django.core.exceptions import ValidationError
 from django.db import InterfaceError, OperationalError, transaction
 
 from careops.lib import clock
+from careops.lib.bulk import number
 from workflows.catalogue import (
+    Action,
     Conflict,
     Done,
     IllegalTransition,
@@ -35,7 +38,7 @@ from workflows.engine.advance import Book, Parked, Skipped
 from workflows.engine.context import Loaded, StepContext
 from workflows.engine.facts import Question, gather
 from workflows.engine.program import ProgramStep, program
-from workflows.models import Automation, Delivery, QueueState, Run, StepRun
+from workflows.models import Automation, Delivery, Lane, QueueState, Run, StepRun
 from workflows.models.lease import claim, hold, hold_claimed, release
 
 log = logging.getLogger(__name__)
@@ -86,7 +89,7 @@ def _batch(rows: Sequence[StepRun]) -> list[StepRun]:
     begun = monotonic()
     held = _with_stories(hold_claimed(StepRun, rows))
     at = clock.now()
-    judged = _Judged(held, at)
+    judged = _Judged.of_stored(held, at)
     book = Book(at)
     left: list[StepRun] = []
     for alike in _alike(held):
@@ -106,7 +109,7 @@ def _one(row: StepRun) -> None:
             if held := _with_stories(hold(StepRun, [row])):
                 at = clock.now()
                 book = Book(at)
-                book.enter(held[0], _carry_out(held, at, _Judged(held, at))[0])
+                book.enter(held[0], _carry_out(held, at, _Judged.of_stored(held, at))[0])
                 book.write()
     except PERMANENT as error:
         advance.fail(row, _code(error), _words(error), permanent=True)
@@ -119,6 +122,35 @@ def _one(row: StepRun) -> None:
         advance.fail(row, type(error).__name__, "", permanent=False)
 
 
+def carry_out_at_once(first: Sequence[StepRun], at: datetime, worker: str) -> list[StepRun]:
+    """Carry out the first steps of runs that are not stored yet, and the steps that become due by that.
+
+    Returns all of them as they are to be stored. Due among them are bulk work, what did not fit the time, and what
+    raised an error: whoever claims those finds out what it is, one by one.
+    """
+    begun = monotonic()
+    book, stored = Book(at), list(first)
+    wave = [row for row in first if row.lane != Lane.BULK]
+    while wave:
+        number(wave)
+        judged = _Judged(wave, at, off={}, results=book.results)
+        for alike in _alike(wave):
+            if monotonic() - begun > limits.BATCH_SECONDS:
+                break
+            try:
+                with transaction.atomic():
+                    outcomes = _carry_out(alike, at, judged)
+            except Exception as error:  # noqa: BLE001  (whatever it is, it is met again where it is written down)
+                log.info("%d steps are not done at once (%s).", len(alike), type(error).__name__)
+                continue
+            for row, outcome in zip(alike, outcomes, strict=True):
+                row.worker = worker
+                book.enter(row, outcome)
+        wave = book.turn_page()
+        stored += wave
+    return stored
+
+
 def _with_stories(held: Sequence[StepRun]) -> list[StepRun]:
     """The rows with their runs and events at hand, in order of due time."""
     runs = Run.objects.select_related("event").in_bulk([row.run_id for row in held])
@@ -128,34 +160,42 @@ def _with_stories(held: Sequence[StepRun]) -> list[StepRun]:
 
 
 def _alike(rows: Sequence[StepRun]) -> Iterable[list[StepRun]]:
-    """The rows that can be carried out together; each of the others by itself. The oldest come first."""
+    """The rows that stand at the same step, or are the same reaction. The oldest come first."""
     groups: dict[object, list[StepRun]] = defaultdict(list)
     for row in rows:
-        groups[_what(row)].append(row)
+        groups[row.run.version_id, row.run.reaction, row.key, row.run.subject_type].append(row)
     return groups.values()
 
 
-def _what(row: StepRun) -> object:
-    run = row.run
-    if run.version_id is None:
-        return run.reaction
-    step = program(run.version_id).step(row.key)
-    return (run.version_id, row.key, run.subject_type) if step.resolve().run_many else row.pk
+#: The results of earlier steps, by run and step key, of these runs.
+Results = Callable[[Iterable[Run]], Mapping[int, Mapping[str, Any]]]
+
+
+def _switched_off(rows: Sequence[StepRun]) -> Mapping[Any, str]:
+    """The states of those of the rows' automations that are not live."""
+    automations = {row.run.automation_id for row in rows if row.run.automation_id}
+    off = Automation.objects.filter(pk__in=automations).exclude(state=Automation.State.LIVE)
+    states = dict(off.values_list("pk", "state"))
+    if states:
+        # Locked: else somebody could switch one on again between this look and the parking of its steps, which
+        # nobody would ever fetch again.
+        off = off.select_for_update(of=("self",), no_key=True).order_by("pk")
+        states = dict(off.values_list("pk", "state"))
+    return states
 
 
 class _Judged:
     """What decides, before its action, whether a step is carried out: read for the whole batch at once."""
 
-    def __init__(self, rows: Sequence[StepRun], at: datetime) -> None:
-        automations = {row.run.automation_id for row in rows if row.run.automation_id}
-        off = Automation.objects.filter(pk__in=automations).exclude(state=Automation.State.LIVE)
-        self._off: dict[Any, str] = dict(off.values_list("pk", "state"))
-        if self._off:
-            # Locked: else somebody could switch one on again between this look and the parking of its steps, which
-            # nobody would ever fetch again.
-            off = off.select_for_update(of=("self",), no_key=True).order_by("pk")
-            self._off = dict(off.values_list("pk", "state"))
-        self._verdicts = _ask(rows, at)
+    def __init__(
+        self, rows: Sequence[StepRun], at: datetime, *, off: Mapping[Any, str], results: Results
+    ) -> None:
+        self._off = off
+        self._verdicts = _ask(rows, at, results)
+
+    @classmethod
+    def of_stored(cls, rows: Sequence[StepRun], at: datetime) -> _Judged:
+        return cls(rows, at, off=_switched_off(rows), results=advance.results)
 
     def settle(self, row: StepRun, at: datetime) -> Outcome | Skipped | Parked | None:
         """The outcome of a step whose action need not run, or need not run again; None for the others."""
@@ -176,14 +216,14 @@ class _Judged:
         return Done(row.result) if row.rested else None
 
 
-def _ask(rows: Sequence[StepRun], at: datetime) -> dict[int, Any]:
+def _ask(rows: Sequence[StepRun], at: datetime, results: Results) -> dict[int, Any]:
     """The verdict of every step's own condition."""
     asking = [row for row in rows if row.run.version_id and not row.awaits and _only_if(row).fact_refs()]
     if not asking:
         return {}
-    results = advance.results(row.run for row in asking)
+    brought = results(row.run for row in asking)
     questions = [
-        Question(row.run.event, at, frozenset(_only_if(row).fact_refs()), results.get(row.run_id, {}))
+        Question(row.run.event, at, frozenset(_only_if(row).fact_refs()), brought.get(row.run_id, {}))
         for row in asking
     ]
     return {
@@ -218,8 +258,12 @@ def _act(steps: Sequence[StepContext]) -> Sequence[Outcome]:
     action, given = step.resolve(), _given(first, step)
     if action.run_many and len(steps) > 1:
         return action.run_many(steps, given)
-    with because_of(first.cause):
-        return [action.run(first, given)]
+    return [_run(action, each, given) for each in steps]
+
+
+def _run(action: Action, step: StepContext, given: Mapping[str, Any]) -> Outcome:
+    with because_of(step.cause):
+        return action.run(step, given)
 
 
 def _given(context: StepContext, step: ProgramStep) -> Mapping[str, Any]:

@@ -61,8 +61,8 @@ class Migration(migrations.Migration):
                 ('correlation_id', models.UUIDField(default=uuid.uuid4, verbose_name='correlation')),
                 ('depth', models.PositiveSmallIntegerField(default=0, verbose_name='depth')),
                 ('quiet', models.BooleanField(default=False, verbose_name='quiet')),
-                ('dedupe_key', models.CharField(max_length=200, null=True, unique=True, verbose_name='dedupe key')),
-                ('position', models.BigIntegerField(null=True, unique=True, verbose_name='position')),
+                ('dedupe_key', models.CharField(max_length=200, null=True, verbose_name='dedupe key')),
+                ('position', models.BigIntegerField(null=True, verbose_name='position')),
             ],
             options={
                 'verbose_name': 'event',
@@ -101,6 +101,7 @@ class Migration(migrations.Migration):
                 ('name', models.CharField(max_length=80, primary_key=True, serialize=False)),
                 ('lane', models.CharField(max_length=12)),
                 ('idle', models.BooleanField(default=False)),
+                ('bell', models.CharField(blank=True, default='', max_length=40)),
                 ('seen_at', models.DateTimeField(db_default=careops.lib.clock.RealNow())),
             ],
             options={
@@ -145,6 +146,35 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'non-runs',
                 'ordering': ['-event_id'],
                 'default_permissions': ('view',),
+            },
+        ),
+        migrations.CreateModel(
+            name='EventBatch',
+            fields=[
+                ('state', models.CharField(choices=[('due', 'due'), ('running', 'running'), ('waiting', 'waiting for an answer'), ('paused', 'paused'), ('done', 'done'), ('skipped', 'skipped'), ('cancelled', 'cancelled'), ('failed', 'failed'), ('held', 'outcome unknown')], default='due', max_length=12, verbose_name='state')),
+                ('lane', models.CharField(choices=[('interactive', 'interactive'), ('default', 'default'), ('bulk', 'bulk')], default='default', max_length=12, verbose_name='lane')),
+                ('due_at', models.DateTimeField(db_default=careops.lib.clock.Now(), verbose_name='due')),
+                ('fence', models.PositiveIntegerField(default=0, verbose_name='fence')),
+                ('lease_until', models.DateTimeField(null=True, verbose_name='leased until')),
+                ('worker', models.CharField(blank=True, max_length=80, verbose_name='worker')),
+                ('attempts', models.PositiveSmallIntegerField(default=0, verbose_name='attempts')),
+                ('crashes', models.PositiveSmallIntegerField(default=0, verbose_name='crashes')),
+                ('alone', models.BooleanField(default=False)),
+                ('error_code', models.CharField(blank=True, max_length=60, verbose_name='error')),
+                ('error', models.TextField(blank=True, verbose_name='what went wrong')),
+                ('log', models.JSONField(default=list, verbose_name='attempts in detail')),
+                ('created_at', models.DateTimeField(db_default=careops.lib.clock.Now(), verbose_name='created')),
+                ('finished_at', models.DateTimeField(null=True, verbose_name='finished')),
+                ('id', models.BigAutoField(primary_key=True, serialize=False)),
+                ('first', models.BigIntegerField(verbose_name='first position')),
+                ('last', models.BigIntegerField(verbose_name='last position')),
+                ('names', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=100), size=None)),
+            ],
+            options={
+                'verbose_name': 'batch of events',
+                'verbose_name_plural': 'batches of events',
+                'default_permissions': (),
+                'indexes': [models.Index(condition=models.Q(('state', 'due'), ('alone', False)), fields=['lane', 'due_at', 'id'], name='batch_due'), models.Index(condition=models.Q(('state', 'due'), ('alone', True)), fields=['lane', 'due_at', 'id'], name='batch_lone'), models.Index(condition=models.Q(('state', 'running')), fields=['lease_until'], name='batch_leased'), models.Index(condition=models.Q(('state__in', ['failed', 'held'])), fields=['-finished_at'], name='batch_dead')],
             },
         ),
         migrations.CreateModel(
@@ -195,9 +225,9 @@ class Migration(migrations.Migration):
                 ('trace', models.JSONField(default=dict, verbose_name='conditions')),
                 ('started_at', models.DateTimeField(db_default=careops.lib.clock.Now(), verbose_name='started')),
                 ('finished_at', models.DateTimeField(null=True, verbose_name='finished')),
-                ('automation', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='runs', to='workflows.automation', verbose_name='automation')),
-                ('event', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='runs', to='workflows.eventrecord', verbose_name='event')),
-                ('version', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='runs', to='workflows.automationversion', verbose_name='version')),
+                ('automation', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='runs', to='workflows.automation', verbose_name='automation')),
+                ('event', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='runs', to='workflows.eventrecord', verbose_name='event')),
+                ('version', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='runs', to='workflows.automationversion', verbose_name='version')),
             ],
             options={
                 'verbose_name': 'run',
@@ -209,7 +239,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='eventrecord',
             name='caused_by',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='caused_events', to='workflows.run', verbose_name='because of'),
+            field=models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='caused_events', to='workflows.run', verbose_name='because of'),
         ),
         migrations.CreateModel(
             name='Step',
@@ -256,7 +286,7 @@ class Migration(migrations.Migration):
                 ('trace', models.JSONField(default=dict, verbose_name='only if')),
                 ('input', models.JSONField(default=dict, verbose_name='given')),
                 ('result', models.JSONField(default=dict, verbose_name='result')),
-                ('run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='steps', to='workflows.run', verbose_name='run')),
+                ('run', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='steps', to='workflows.run', verbose_name='run')),
             ],
             options={
                 'verbose_name': 'step run',
@@ -348,6 +378,18 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='run',
             constraint=models.CheckConstraint(condition=models.Q(('version__isnull', False), models.Q(('reaction', ''), _negated=True), _connector='OR'), name='run_of_something'),
+        ),
+        migrations.AddConstraint(
+            model_name='eventrecord',
+            constraint=models.UniqueConstraint(condition=models.Q(('position__isnull', False)), fields=('position',), name='event_position_once'),
+        ),
+        migrations.AddConstraint(
+            model_name='eventrecord',
+            constraint=models.UniqueConstraint(condition=models.Q(('dedupe_key__isnull', False)), fields=('dedupe_key',), name='event_dedupe_once'),
+        ),
+        migrations.AddIndex(
+            model_name='eventrecord',
+            index=models.Index(condition=models.Q(('caused_by__isnull', False)), fields=['caused_by'], name='event_caused_by'),
         ),
         migrations.AddIndex(
             model_name='eventrecord',

@@ -1,4 +1,4 @@
-"""The engine's tables: the event log, automations, runs, and three queues. Imports run downwards in this list."""
+"""The engine's tables: the event log, automations, runs, and four queues. Imports run downwards in this list."""
 
 from workflows.models.event_record import EventRecord, event_recorded
 from workflows.models.queue import OVER, Drainer, Lane, Queued, QueueState
@@ -8,6 +8,7 @@ from workflows.models.run import NonMatch, Run, StepRun  # isort: skip
 from workflows.models.endpoint import Endpoint  # isort: skip
 from workflows.models.delivery import Delivery  # isort: skip
 from workflows.models.inbound import InboundMessage  # isort: skip
+from workflows.models.event_batch import EventBatch  # isort: skip
 
 __all__ = [
     "OVER",
@@ -16,6 +17,7 @@ __all__ = [
     "Delivery",
     "Drainer",
     "Endpoint",
+    "EventBatch",
     "EventRecord",
     "InboundMessage",
     "Lane",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -11,18 +12,14 @@ from django.contrib.postgres.indexes import BrinIndex
 from django.db import connection, models
 from django.dispatch import Signal
 from django.utils.translation import gettext_lazy as _
-from psycopg.types.json import Jsonb
 
-from careops.lib.bulk import insert_many
+from careops.lib.bulk import copy_in
 from careops.lib.clock import Now
 from careops.lib.ids import uuid7
 from workflows.catalogue.recording import Draft, cause
 
 #: Sent once per recorded event, in process, for metrics and tests; rules never listen to it. Carries ``draft``.
 event_recorded = Signal()
-
-#: The channel drains LISTEN on.
-WAKE = "careops_wake"
 
 
 class EventRecord(models.Model):
@@ -49,18 +46,29 @@ class EventRecord(models.Model):
         models.SET_NULL,
         null=True,
         related_name="caused_events",
+        db_index=False,
         verbose_name=_("because of"),
     )
     depth = models.PositiveSmallIntegerField(_("depth"), default=0)
     quiet = models.BooleanField(_("quiet"), default=False)
-    dedupe_key = models.CharField(_("dedupe key"), max_length=200, null=True, unique=True)  # noqa: DJ001  (unique, so "none" must be null)
-    position = models.BigIntegerField(_("position"), null=True, unique=True)
+    dedupe_key = models.CharField(_("dedupe key"), max_length=200, null=True)  # noqa: DJ001  (unique, so "none" must be null)
+    position = models.BigIntegerField(_("position"), null=True)
 
     class Meta:
         verbose_name = _("event")
         verbose_name_plural = _("events")
         ordering = ["-id"]
         default_permissions = ("view",)
+        # Every row is written twice, without and with its position: an index that leaves out most rows costs next to
+        # nothing, and each of the others is paid for twice.
+        constraints = [
+            models.UniqueConstraint(
+                fields=["position"], name="event_position_once", condition=models.Q(position__isnull=False)
+            ),
+            models.UniqueConstraint(
+                fields=["dedupe_key"], name="event_dedupe_once", condition=models.Q(dedupe_key__isnull=False)
+            ),
+        ]
         indexes = [
             # The dispatcher: rows not numbered yet, oldest first.
             models.Index(fields=["id"], name="event_undispatched", condition=models.Q(position=None)),
@@ -70,6 +78,9 @@ class EventRecord(models.Model):
             models.Index(fields=["patient_id", "-id"], name="event_of_patient"),  # a patient's timeline
             BrinIndex(fields=["recorded_at"], name="event_recorded_at"),  # the home page's events per hour
             models.Index(fields=["correlation_id"], name="event_correlation"),  # "what else happened then?"
+            models.Index(
+                fields=["caused_by"], name="event_caused_by", condition=models.Q(caused_by__isnull=False)
+            ),  # a run's page: what came of it
         ]
 
     def __str__(self) -> str:
@@ -80,34 +91,28 @@ class EventRecord(models.Model):
 MANY = 10
 
 COLUMNS = (
-    "uid", "name", "subject_type", "subject_id", "patient_id", "actor_kind", "actor_id", "data", "occurred_at",
-    "correlation_id", "caused_by_id", "depth", "quiet", "dedupe_key",
+    "uid", "name", "subject_type", "subject_id", "patient_id", "actor_kind", "actor_id", "data",
+    "correlation_id", "caused_by_id", "depth", "quiet", "dedupe_key", "occurred_at",
 )  # fmt: skip
 ROW = (
-    "(%s::uuid, %s, %s, %s::uuid, %s::uuid, %s, %s, %s::jsonb, coalesce(%s::timestamptz, careops_now()), "
-    "%s::uuid, %s::bigint, %s::smallint, %s::boolean, %s::text)"
+    "(%s::uuid, %s, %s, %s::uuid, %s::uuid, %s, %s, %s::jsonb, %s::uuid, %s::bigint, %s::smallint, %s::boolean, "
+    "%s::text, coalesce(%s::timestamptz, careops_now()))"
 )
-# Nobody is told per event while drains are busy: a NOTIFY each halves the throughput. An idle drain says so in the table.
-WAKE_IF_IDLE = f"SELECT pg_notify('{WAKE}', '') WHERE EXISTS (SELECT 1 FROM workflows_drainer WHERE idle)"  # noqa: S608  (constants)
+# Nobody is told per event while drains are busy: a NOTIFY each halves the throughput. An idle drain says so in the table,
+# and looks every second, which tells it from one that died in its sleep. Only "send" talks to the world.
+_RING = (
+    "SELECT pg_notify(bell, '') FROM workflows_drainer WHERE idle AND lane {which} 'send' "
+    "AND seen_at > statement_timestamp() - interval '3 s' LIMIT {number}"
+)
 
 
 def _parameters(draft: Draft) -> list[Any]:
     cause = draft.cause
     return [
         uuid7(), draft.event.name, draft.event.subject, draft.subject_id, draft.patient_id, cause.actor.kind.value,
-        cause.actor.id, Jsonb(dict(draft.data)), draft.occurred_at, cause.correlation_id or uuid.uuid4(),
-        cause.caused_by, cause.depth, cause.quiet, draft.dedupe_key,
+        cause.actor.id, json.dumps(dict(draft.data)), cause.correlation_id or uuid.uuid4(), cause.caused_by,
+        cause.depth, cause.quiet, draft.dedupe_key, draft.occurred_at,
     ]  # fmt: skip
-
-
-def _row(draft: Draft) -> EventRecord:
-    cause = draft.cause
-    return EventRecord(
-        name=draft.event.name, subject_type=draft.event.subject, subject_id=draft.subject_id,
-        patient_id=draft.patient_id, actor_kind=cause.actor.kind.value, actor_id=cause.actor.id,
-        data=dict(draft.data), correlation_id=cause.correlation_id or uuid.uuid4(),
-        caused_by_id=cause.caused_by, depth=cause.depth, quiet=cause.quiet,
-    )  # fmt: skip
 
 
 class TableSink:
@@ -123,11 +128,12 @@ class TableSink:
         return sql, [value for draft in drafts for value in _parameters(draft)]
 
     def waking(self) -> str:
-        return f"({WAKE_IF_IDLE})"
+        return f"({_RING.format(which='<>', number=1)})"
 
     def record(self, drafts: Sequence[Draft]) -> None:
         if len(drafts) >= MANY and not any(draft.dedupe_key or draft.occurred_at for draft in drafts):
-            insert_many([_row(draft) for draft in drafts])
+            # Left out: occurred_at, which the database then chooses.
+            copy_in(EventRecord._meta.db_table, COLUMNS[:-1], (_parameters(draft)[:-1] for draft in drafts))
         else:
             self._insert(drafts)
         wake()
@@ -138,7 +144,7 @@ class TableSink:
         with connection.cursor() as cursor:
             cursor.execute(
                 f"INSERT INTO workflows_eventrecord ({', '.join(COLUMNS)}) VALUES {rows} "  # noqa: S608  (constants)
-                "ON CONFLICT (dedupe_key) DO NOTHING",
+                "ON CONFLICT (dedupe_key) WHERE dedupe_key IS NOT NULL DO NOTHING",
                 [value for draft in drafts for value in _parameters(draft)],
             )
 
@@ -153,7 +159,7 @@ class TableSink:
             channel=channel, key=key, subject_type=subject._meta.label, subject_id=subject.pk, lane=lane
         ).because_of(cause())
         Delivery.objects.bulk_create([delivery], ignore_conflicts=True)
-        wake()
+        wake_sender()
 
 
 def entered(subject_type: str, ids: Sequence[uuid.UUID]) -> Iterable[tuple[uuid.UUID, str, datetime]]:
@@ -162,7 +168,16 @@ def entered(subject_type: str, ids: Sequence[uuid.UUID]) -> Iterable[tuple[uuid.
     return moved.order_by("id").values_list("subject_id", "data__to", "occurred_at")
 
 
-def wake() -> None:
-    """Tell one idle drain, at commit, that there is work; drains that are busy find it by themselves."""
+def wake(number: int = 1) -> None:
+    """Tell so many idle drains, at commit, that there are events or steps; drains that are busy find them themselves."""
+    _ring("<>", number)
+
+
+def wake_sender() -> None:
+    """Tell an idle drain of the "send" lane, at commit, that there is something to send."""
+    _ring("=", 1)
+
+
+def _ring(which: str, number: int) -> None:
     with connection.cursor() as cursor:
-        cursor.execute(WAKE_IF_IDLE)
+        cursor.execute(_RING.format(which=which, number=number))

@@ -86,6 +86,8 @@ class Drainer(models.Model):
     name = models.CharField(max_length=80, primary_key=True)
     lane = models.CharField(max_length=12)
     idle = models.BooleanField(default=False)
+    #: The channel it LISTENs on: one drain is woken, not all of them.
+    bell = models.CharField(max_length=40, default="", blank=True)
     seen_at = models.DateTimeField(db_default=RealNow())
 
     class Meta:

@@ -30,13 +30,18 @@ class Run(models.Model):
         CANCELLED = "cancelled", _("cancelled")
 
     id = models.BigAutoField(primary_key=True)
-    event = models.ForeignKey(EventRecord, models.PROTECT, related_name="runs", verbose_name=_("event"))
+    # Indexes of several columns begin with the first two; versions are never deleted, nor runs looked up by them.
+    event = models.ForeignKey(
+        EventRecord, models.PROTECT, related_name="runs", db_index=False, verbose_name=_("event")
+    )
     automation = models.ForeignKey(
-        "workflows.Automation", models.PROTECT, null=True, related_name="runs", verbose_name=_("automation")
-    )
+        "workflows.Automation", models.PROTECT, null=True, related_name="runs", db_index=False,
+        verbose_name=_("automation"),
+    )  # fmt: skip
     version = models.ForeignKey(
-        AutomationVersion, models.PROTECT, null=True, related_name="runs", verbose_name=_("version")
-    )
+        AutomationVersion, models.PROTECT, null=True, related_name="runs", db_index=False,
+        verbose_name=_("version"),
+    )  # fmt: skip
     reaction = models.CharField(_("built in"), max_length=60, blank=True)
     subject_type = models.CharField(_("about"), max_length=80)
     subject_id = models.UUIDField(_("their id"))
@@ -82,7 +87,9 @@ class StepRun(Queued):
     """
 
     id = models.BigAutoField(primary_key=True)
-    run = models.ForeignKey(Run, models.CASCADE, related_name="steps", verbose_name=_("run"))
+    run = models.ForeignKey(
+        Run, models.CASCADE, related_name="steps", db_index=False, verbose_name=_("run")
+    )  # step_once_per_run begins with it
     key = models.CharField(_("step"), max_length=60)
     position = models.PositiveSmallIntegerField(_("place"))
     action = models.CharField(_("action"), max_length=60)

@@ -1,0 +1,118 @@
+"""Following: a batch of numbered events becomes runs, deliveries and reactions, each exactly once.
+
+The claim of a batch is committed before the work begins and the batch is deleted with what it started, so a worker that
+dies on the way leaves a trace and nothing else. A batch that failed, or whose worker vanished, falls apart into single
+events; one that can never be acted upon is parked, and people are told.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models import Q
+from django.utils.translation import gettext as _
+
+from workflows.catalogue.event import events as declared
+from workflows.catalogue.ports import ops_alert
+from workflows.engine.lost import is_lost
+from workflows.engine.plan import listening, plan, wanted_by_reactions
+from workflows.models import EventBatch, EventRecord, Lane, NonMatch
+from workflows.models.lease import claim
+
+log = logging.getLogger(__name__)
+
+
+def work(worker: str, *, at_once: bool = True) -> int:
+    """Act upon the next batch of events. ``at_once`` carries out the steps that are due in the same transaction.
+
+    Returns how many batches were claimed, 0 or 1.
+    """
+    batches = claim(EventBatch, Lane.DEFAULT, 1, worker=worker)
+    for batch in batches:
+        if batch.alone and batch.first != batch.last:
+            _split(batch)
+        else:
+            _follow(batch, at_once=at_once)
+    return len(batches)
+
+
+def _follow(batch: EventBatch, *, at_once: bool) -> None:
+    """Never at once for an event that is alone: a step that takes its worker down must be found out by its own claim."""
+    try:
+        with transaction.atomic():
+            if at := _take(batch):
+                _start(batch, at, at_once=at_once and not batch.alone)
+    except Exception as error:  # one event that cannot be acted upon must not stop the others
+        if batch.first == batch.last:
+            if is_lost(error):
+                raise
+            _park(batch, type(error).__name__)
+        else:
+            log.warning("Events %d to %d fall apart (%s).", batch.first, batch.last, type(error).__name__)
+            _split(batch)
+
+
+def _take(batch: EventBatch) -> datetime | None:
+    """Delete the batch in this transaction and return the moment; None when it was given to somebody else meanwhile."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM workflows_eventbatch WHERE id = %s AND fence = %s AND state = 'running' "
+            "RETURNING careops_now()",
+            [batch.pk, batch.fence],
+        )
+        moments: list[tuple[datetime]] = cursor.fetchall()
+    return moments[0][0] if moments else None
+
+
+def _start(batch: EventBatch, at: datetime, *, at_once: bool) -> None:
+    who = listening()
+    # Raises UnknownName for an event that nobody declares any more.
+    told = [name for name in batch.names if who.hears(declared.get(name))]
+    events = EventRecord.objects.filter(position__range=(batch.first, batch.last), quiet=False)
+    wanted = wanted_by_reactions(batch.names, events)
+    ids = {pk for ids in wanted.values() for pk in ids}
+    if told or ids:
+        heard = events.filter(Q(name__in=told) | Q(pk__in=ids)).order_by("position")
+        plan(list(heard), who, wanted, at, isolate=batch.alone).start(batch.worker, at_once=at_once)
+
+
+def _split(batch: EventBatch) -> None:
+    """Every event of it becomes a batch of its own, to be acted upon alone."""
+    with transaction.atomic():
+        if _take(batch):
+            events = EventRecord.objects.filter(position__range=(batch.first, batch.last), quiet=False)
+            rows: Iterable[Any] = events.order_by("position").values_list("position", "name")
+            EventBatch.objects.bulk_create(
+                EventBatch(first=position, last=position, names=[name], alone=True) for position, name in rows
+            )
+
+
+def _park(batch: EventBatch, error: str) -> None:
+    """Act upon the event no more and tell people: it cannot be read, or what it sets off cannot."""
+    with transaction.atomic():
+        if _take(batch):
+            park(batch, error)
+
+
+def park(batch: EventBatch, error: str) -> None:
+    """The one event of the batch is left as it is, with the reason beside it."""
+    # Only the id: its row may be what cannot be loaded.
+    pk = EventRecord.objects.filter(position=batch.first).values_list("pk", flat=True).get()
+    NonMatch.objects.create(event_id=pk, automations=[], verdicts=[{"refused": "broken", "error": error}])
+    ops_alert(
+        key=f"event-broken:{pk}",
+        title=_("An event could not be acted upon"),
+        detail=_("Event %(id)s: %(error)s. No automation has seen it.") % {"id": pk, "error": error},
+    )
+
+
+def give_up(lost: Iterable[EventBatch]) -> None:
+    """Of batches taken back from workers that vanished, park the single events that took three of them down."""
+    for batch in lost:
+        if batch.state == "failed":
+            park(batch, "crashed")
+            batch.delete()
