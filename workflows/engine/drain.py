@@ -14,7 +14,6 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
 from itertools import chain, repeat
-from secrets import token_hex
 from time import monotonic
 
 import psycopg
@@ -30,6 +29,7 @@ from workflows.engine.dispatch import dispatch
 from workflows.engine.lookout import Ahead, Lookout, lookout
 from workflows.models import Drainer, EventBatch, InboundMessage, Lane, QueueState, StepRun
 from workflows.models.lease import reap
+from workflows.models.queue import new_bell
 from workflows.senders import SIDE_BY_SIDE, Sender, reap_lost
 
 #: Which lanes a drain works on, most urgent first. "send" does nothing but talk to the world.
@@ -67,7 +67,7 @@ def drain(lane: str, *, seconds: float | None = None, until_empty: bool = False)
     lanes = LANES[lane]
     worker = worker_name(lane)
     done = 0
-    bell = f"careops_{token_hex(8)}"
+    bell = new_bell()
     with (
         _listening(bell) as ring,
         _registered(worker, lane, bell),

@@ -10,6 +10,7 @@ import django.db.models.deletion
 import django_fsm
 import uuid
 import workflows.catalogue.action
+import workflows.models.queue
 from django.conf import settings
 from django.db import migrations, models
 
@@ -101,7 +102,7 @@ class Migration(migrations.Migration):
                 ('name', models.CharField(max_length=80, primary_key=True, serialize=False)),
                 ('lane', models.CharField(max_length=12)),
                 ('idle', models.BooleanField(default=False)),
-                ('bell', models.CharField(blank=True, default='', max_length=40)),
+                ('bell', models.CharField(default=workflows.models.queue.new_bell, max_length=40)),
                 ('seen_at', models.DateTimeField(db_default=careops.lib.clock.RealNow())),
             ],
             options={

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from secrets import token_hex
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -80,6 +82,11 @@ class Queued(models.Model):
         ]
 
 
+def new_bell() -> str:
+    """The name of a channel nobody else listens on. Never empty: ringing it is part of every change of a record."""
+    return f"careops_{token_hex(8)}"
+
+
 class Drainer(models.Model):
     """A drain at work: its sign of life, and whether it is idle and wants to be woken."""
 
@@ -87,7 +94,7 @@ class Drainer(models.Model):
     lane = models.CharField(max_length=12)
     idle = models.BooleanField(default=False)
     #: The channel it LISTENs on: one drain is woken, not all of them.
-    bell = models.CharField(max_length=40, default="", blank=True)
+    bell = models.CharField(max_length=40, default=new_bell)
     seen_at = models.DateTimeField(db_default=RealNow())
 
     class Meta:
