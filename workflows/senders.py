@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import logging
 import random
-from collections import Counter
-from collections.abc import Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Executor
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import Any
@@ -25,19 +24,22 @@ from careops.lib.bulk import update_many
 from workflows.catalogue import acting
 from workflows.catalogue.ports import Channel, Fate, Sent, channels, ops_alert
 from workflows.models import Delivery, Endpoint, QueueState, StepRun
-from workflows.models.lease import claim, hold, hold_claimed, note, reap
+from workflows.models.lease import claim, hold_claimed, note, reap, release
+from workflows.outbox import IN_A_ROW, PATIENCE, Outbox
+from workflows.outbox import SIDE_BY_SIDE as SIDE_BY_SIDE  # the drain has so many threads for us
 
 log = logging.getLogger(__name__)
 
-#: How many go out side by side from one process, and how many of them to one endpoint: a slow one stops nobody else.
-SIDE_BY_SIDE = 32
-PER_ENDPOINT = 16
 #: Seconds to wait for an answer before looking for more work.
 GLANCE = 0.05
+#: So many answers are written down together while there is something to send; writing down each by itself costs more
+#: than sending it.
+HANDFUL = 16
 #: Deliveries to an endpoint that is paused or switched off wait; they go out when it is resumed.
 RECEIVING = (
     "(endpoint_id IS NULL OR endpoint_id IN (SELECT id FROM workflows_endpoint WHERE state = 'active'))"
 )
+RECEIVER = "coalesce(endpoint_id::text, channel)"  # in SQL what outbox.receiver() says
 #: The connection itself is gone: whoever called starts again, and the leases cover what was under way.
 LOST = (InterfaceError, OperationalError)
 
@@ -46,52 +48,67 @@ class Sender:
     """One process's sending: what is on its way, and room for more."""
 
     def __init__(self, worker: str, pool: Executor) -> None:
-        self.worker, self.pool = worker, pool
-        self.under_way: dict[Future[Sent], Delivery] = {}
+        self.worker, self.outbox = worker, Outbox(pool)
 
     def work(self, lane: str) -> int:
-        """Settle what has been answered and send what is due. Returns how many deliveries moved."""
-        moved = self.settle_answered(0)
-        room = min(SIDE_BY_SIDE - len(self.under_way), PER_ENDPOINT)
-        if room <= 0:
-            return moved
-        where = f"NOT {at_most_once()} AND {self._receiving()}"
-        rows = claim(Delivery, lane, room, worker=self.worker, where=where)
-        if not any(channels.get(row.channel).at_most_once for row in self.under_way.values()):
+        """Send what is due, then settle what has been answered. Returns how many deliveries moved."""
+        rows = self._claim(lane)
+        self.outbox.put((row, prepared) for row, prepared in prepare(rows) if prepared is not None)
+        if self.outbox.answered() < HANDFUL:
+            return len(rows)
+        return len(rows) + self.settle_answered(0)
+
+    def _claim(self, lane: str) -> list[Delivery]:
+        """What the threads that are free can begin in a moment: first of all what must not be sent twice."""
+        self._tend()
+        room, rows = self.outbox.room(), []
+        if room and not self.outbox.only_once:
             # One at a time: if this process is killed, one message at the most is left that nobody can tell of. And
             # durable: a claim that a crash of the server undoes would be an email sent twice.
-            rows += claim(Delivery, lane, 1, worker=self.worker, where=at_most_once(), durable=True)
-        self._send(rows)
-        return moved + len(rows)
+            rows = claim(Delivery, lane, 1, worker=self.worker, where=at_most_once(), durable=True)
+        for limit, whose in self._turns(room - len(rows)):
+            where = f"NOT {at_most_once()} AND {RECEIVING} AND {whose}"
+            rows += claim(Delivery, lane, limit, worker=self.worker, where=where)
+        return rows
 
-    def _receiving(self) -> str:
-        """Who may be sent to now: no endpoint gets more than its share of this process."""
-        sent_to = Counter(row.endpoint_id for row in self.under_way.values() if row.endpoint_id)
-        full = ", ".join(f"'{endpoint}'" for endpoint, number in sent_to.items() if number >= PER_ENDPOINT)
-        return f"{RECEIVING} AND (endpoint_id IS NULL OR endpoint_id NOT IN ({full}))" if full else RECEIVING
+    def _turns(self, room: int) -> Iterator[tuple[int, str]]:
+        """How many are claimed, and whose: ahead for most receivers, no more than fits for those that are slow."""
+        if not room:
+            return
+        closed = self.outbox.closed()
+        yield IN_A_ROW * room, f"{RECEIVER} NOT IN ({_listed(closed)})" if closed else "true"
+        if slow := self.outbox.slow():
+            yield min(room, *slow.values()), f"{RECEIVER} IN ({_listed(slow)})"
 
-    def _send(self, rows: Sequence[Delivery]) -> None:
-        for row, prepared in prepare(rows):
-            if prepared is not None:
-                self.under_way[self.pool.submit(channels.get(row.channel).send, prepared)] = row
+    def _tend(self) -> None:
+        """Nothing stands in line for long."""
+        self.outbox.hurry()
+        if late := self.outbox.take_back():
+            release(Delivery, late)
 
     def settle_answered(self, seconds: float) -> int:
         """Write down the answers that are there, waiting so long for the first."""
-        answered, _pending = wait(self.under_way, timeout=seconds, return_when=FIRST_COMPLETED)
-        settle([(row, _outcome(row, future)) for future in answered for row in [self.under_way.pop(future)]])
-        return len(answered)
+        answers = self.outbox.answers(seconds)
+        settle(answers)
+        return len(answers)
 
     def linger(self) -> int:
         """With nothing new to send, wait a moment for an answer. Returns how many are out: busy is not idle."""
-        out = len(self.under_way)
+        out = len(self.outbox)
         if out:
-            self.settle_answered(GLANCE)
+            self._tend()
+            self.settle_answered(PATIENCE if self.outbox.in_line() else GLANCE)
         return out
 
     def finish(self) -> None:
         """Wait for everything under way: each has a deadline of its own."""
-        while self.under_way:
-            self.settle_answered(1.0)
+        while self.linger():
+            pass
+
+
+def _listed(names: Iterable[str]) -> str:
+    """For an SQL condition; the names are endpoints' ids and channels, so ours."""
+    return ", ".join(f"'{name}'" for name in names)
 
 
 def at_most_once() -> str:
@@ -144,15 +161,6 @@ def _prepare(held: Sequence[Delivery]) -> list[tuple[Delivery, Any]]:
     return prepared
 
 
-def _outcome(row: Delivery, future: Future[Sent]) -> Sent:
-    error = future.exception()
-    if error is None:
-        return future.result()
-    # A bug in a channel: whether anything left the house is anybody's guess.
-    log.error("Delivery %s: its channel failed with %s.", row.pk, type(error).__name__)
-    return Sent(Fate.UNKNOWN if channels.get(row.channel).at_most_once else Fate.LATER, type(error).__name__)
-
-
 #: What the end of an attempt may change of a delivery's row.
 SETTLED = (
     "state", "status", "due_at", "lease_until", "alone", "attempts", "error", "error_code", "log", "result",
@@ -182,7 +190,7 @@ def settle(answers: Sequence[tuple[Delivery, Sent]]) -> None:
 def _settle(answers: Sequence[tuple[Delivery, Sent]], *, tell_channel: bool = True) -> None:
     sent_of = {row.pk: sent for row, sent in answers}
     with transaction.atomic():
-        held = hold(Delivery, [row for row, _sent in answers])
+        held = hold_claimed(Delivery, [row for row, _sent in answers])
         at = clock.now()
         for row in held:
             sent = sent_of[row.pk]
