@@ -20,11 +20,10 @@ from django.utils.translation import gettext as _
 
 from careops.access.actor import Actor
 from careops.lib import clock
-from careops.lib.bulk import update_many
-from workflows.catalogue import acting
+from workflows.catalogue import Cause, because_of
 from workflows.catalogue.ports import Channel, Fate, Sent, channels, ops_alert
 from workflows.models import Delivery, Endpoint, QueueState, StepRun
-from workflows.models.lease import claim, hold_claimed, note, reap, release
+from workflows.models.lease import claim, finish, hold_claimed, note, reap, release
 from workflows.outbox import IN_A_ROW, PATIENCE, Outbox
 from workflows.outbox import SIDE_BY_SIDE as SIDE_BY_SIDE  # the drain has so many threads for us
 
@@ -119,9 +118,7 @@ def at_most_once() -> str:
 
 def _because(row: Delivery) -> AbstractContextManager[Any]:
     """What a delivery causes belongs to the chain that caused it; else a loop through a message would have no end."""
-    return acting(
-        Actor.system(), correlation_id=row.correlation_id, caused_by=row.caused_by_id, depth=row.depth
-    )
+    return because_of(Cause(Actor.system(), row.correlation_id, row.caused_by_id, row.depth))
 
 
 def prepare(rows: Sequence[Delivery]) -> list[tuple[Delivery, Any]]:
@@ -177,6 +174,8 @@ def settle(answers: Sequence[tuple[Delivery, Sent]]) -> None:
     except LOST:
         raise
     except Exception as error:  # noqa: BLE001  (an answer nobody can store must not undo that it was sent)
+        for row, _sent in answers:
+            row.refresh_from_db(fields=SETTLED)  # all but the fence: whether it is still ours is asked again
         if len(answers) > 1:
             for answer in answers:
                 settle([answer])
@@ -189,22 +188,21 @@ def settle(answers: Sequence[tuple[Delivery, Sent]]) -> None:
 
 def _settle(answers: Sequence[tuple[Delivery, Sent]], *, tell_channel: bool = True) -> None:
     sent_of = {row.pk: sent for row, sent in answers}
+    at = clock.now()
+    for row, sent in answers:
+        row.log = note(row, at=at, error="" if sent.fate is Fate.SENT else sent.detail,
+                       extra={"status": sent.status})  # fmt: skip
+        row.status, row.lease_until, row.error, row.alone = sent.status, None, sent.detail, False
+        _decide(row, sent, channels.get(row.channel), at)
     with transaction.atomic():
-        held = hold_claimed(Delivery, [row for row, _sent in answers])
-        at = clock.now()
-        for row in held:
-            sent = sent_of[row.pk]
-            row.log = note(row, at=at, error="" if sent.fate is Fate.SENT else sent.detail,
-                           extra={"status": sent.status})  # fmt: skip
-            row.status, row.lease_until, row.error = sent.status, None, sent.detail
-            row.alone = False
+        ours = finish(Delivery, [row for row, _sent in answers], SETTLED)
+        for row in ours:
             with _because(row):
-                _decide(row, sent, channels.get(row.channel), at)
-        update_many(held, SETTLED)
-        for row in held if tell_channel else ():
-            with _because(row):
-                channels.get(row.channel).settle(row, sent_of[row.pk], final=row.state != QueueState.DUE)
-        wake_steps([row for row in held if row.state in (QueueState.DONE, QueueState.FAILED)])
+                if row.state in (QueueState.HELD, QueueState.FAILED):
+                    _tell(row)
+                if tell_channel:
+                    channels.get(row.channel).settle(row, sent_of[row.pk], final=row.state != QueueState.DUE)
+        wake_steps([row for row in ours if row.state in (QueueState.DONE, QueueState.FAILED)])
 
 
 def _decide(row: Delivery, sent: Sent, channel: Channel, at: Any) -> None:
@@ -219,8 +217,6 @@ def _decide(row: Delivery, sent: Sent, channel: Channel, at: Any) -> None:
         delay = sent.retry_after or channel.delays[row.attempts] * random.uniform(0.8, 1.2)  # noqa: S311
         row.attempts += 1
         row.state, row.due_at, row.error_code = QueueState.DUE, at + timedelta(seconds=delay), "will_retry"
-    if row.state in (QueueState.HELD, QueueState.FAILED):
-        _tell(row)
 
 
 def _tell(row: Delivery) -> None:
@@ -239,7 +235,7 @@ def wake_steps(rows: Sequence[Delivery]) -> None:
     """The steps that wait for these deliveries' answers are due again. One that is held waits for a person's word."""
     if rows:
         StepRun.objects.filter(awaits__in=[row.key for row in rows], state=QueueState.WAITING).update(
-            state=QueueState.DUE, rested=True, due_at=clock.now()
+            state=QueueState.DUE, rested=True, due_at=clock.Now()
         )
 
 

@@ -10,6 +10,7 @@ Work under a lease is bounded by ``statement_timeout`` and deadlines rather than
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from itertools import count
@@ -17,7 +18,7 @@ from typing import Any, TypeVar
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Field, QuerySet
+from django.db.models import Field
 
 from careops.lib.fields import EncryptedTextField
 from workflows.models.queue import Queued
@@ -101,19 +102,45 @@ def hold(model: type[Q], rows: Sequence[Q]) -> list[Q]:
     """Lock, in this transaction, those of the rows that are still ours, and read them again; the others were given to
     somebody else."""
     fences = {row.pk: row.fence for row in rows}
-    held = _lock(model, rows).defer(*_sealed(model))
+    running = model._base_manager.filter(pk__in=fences, state="running")
+    held = running.select_for_update(of=("self",)).order_by("pk").defer(*_sealed(model))
     return [row for row in held if row.fence == fences[row.pk]]
 
 
 def hold_claimed(model: type[Q], rows: Sequence[Q]) -> list[Q]:
     """``hold`` for rows fresh from their claim: whoever else writes one raises its fence, so none is read again."""
-    fences = dict(_lock(model, rows).values_list("pk", "fence"))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT id, fence FROM {model._meta.db_table} WHERE id = ANY(%s) AND state = 'running' "  # noqa: S608  (the table is ours)
+            "ORDER BY id FOR UPDATE",
+            [[row.pk for row in rows]],
+        )
+        fences = dict(cursor.fetchall())
     return [row for row in rows if fences.get(row.pk) == row.fence]
 
 
-def _lock(model: type[Q], rows: Sequence[Q]) -> QuerySet[Q]:
-    running = model._base_manager.filter(pk__in=[row.pk for row in rows], state="running")
-    return running.select_for_update(of=("self",)).order_by("pk")
+def finish(model: type[Q], rows: Sequence[Q], names: Sequence[str]) -> list[Q]:
+    """Write these fields of the rows that are still ours, all in one statement, and return those."""
+    if not rows:
+        return []
+    columns = {field.attname: field for field in map(model._meta.get_field, ["id", "fence", *names])}
+    table, types = model._meta.db_table, ", ".join(_typed(field) for field in columns.values())
+    changes = ", ".join(
+        f'"{columns[name].column}" = new."{columns[name].column}"' for name in list(columns)[2:]
+    )
+    values = [{field.column: getattr(row, name) for name, field in columns.items()} for row in rows]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE {table} AS row SET {changes} FROM json_to_recordset(%s) AS new({types}) "  # noqa: S608  (all ours)
+            "WHERE row.id = new.id AND row.fence = new.fence AND row.state = 'running' RETURNING row.id",
+            [json.dumps(values, default=str, ensure_ascii=False)],
+        )
+        ours = {pk for (pk,) in cursor.fetchall()}
+    return [row for row in rows if row.pk in ours]
+
+
+def _typed(field: Any) -> str:
+    return f'"{field.column}" {field.rel_db_type(connection)}'
 
 
 def release(model: type[Q], rows: Iterable[Q]) -> None:
