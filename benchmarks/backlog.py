@@ -111,7 +111,7 @@ def _check(matching: int) -> None:
     done = _runs_done()
     with_task = clinic.count(
         "SELECT count(*) FROM workflows_run r JOIN workflows_steprun s ON s.run_id = r.id AND s.state = 'done' "
-        "JOIN patients_task t ON t.id = (s.result->>'id')::uuid WHERE r.state = 'done' AND r.trace->'of'->0 ? 'actual'"
+        "JOIN patients_task t ON t.id = (s.result->>'id')::uuid WHERE r.state = 'done' AND r.trace->'saw' ? 'patient.age'"
     )
     if with_task != done or not done:
         raise AssertionError(f"{done} runs are done, but only {with_task} have their task and their trace.")

@@ -188,9 +188,8 @@ def test_a_39_year_olds_order_leaves_a_non_run_that_says_why(db, post, endpoint)
     post(payload(order))
     work_off()
     assert not Run.objects.filter(version__isnull=False).exists()
-    verdicts = NonMatch.objects.get(event__name="lab_order.completed").verdicts
-    leaf = verdicts[0]["of"][0]
-    assert (leaf["fact"], leaf["actual"], leaf["needed"], leaf["holds"]) == ("patient.age", 39, 40, False)
+    non_match = NonMatch.objects.get(event__name="lab_order.completed")
+    assert (non_match.saw["patient.age"], non_match.verdicts[0]["held"][0]) == (39, "0")
 
 
 def test_an_order_we_do_not_know_waits_for_a_person_and_is_applied_once_matched(db, post, ops):

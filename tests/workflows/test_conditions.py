@@ -9,8 +9,8 @@ import pytest
 from django.core.exceptions import ValidationError
 
 from tests.workflows.travellers import AT, EVENT_PAST, EVENT_TO, TRAVELLER_FACTS
-from workflows.catalogue import event_facts, facts
-from workflows.conditions import Group, by_model, parse, read_event, ref
+from workflows.catalogue import ValueKind, event_facts, facts
+from workflows.conditions import Answers, Group, Operator, by_model, operators, parse, read_event, ref
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +43,8 @@ def test_the_empty_rule_holds_always(data):
     tree = parse(data)
     assert tree == Group()
     assert tree.dump() == {"all": []}
-    assert tree.evaluate({}, AT) == (True, {"group": "all", "holds": True, "of": []})
+    verdict = tree.evaluate({}, AT)
+    assert (verdict.holds, verdict.trace) == (True, {"saw": {}, "held": ""})
 
 
 # ── Traces ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -66,75 +67,58 @@ def test_the_trace_shows_every_condition_with_actual_and_needed():
     verdict = tree.evaluate(values | {ref("traveller.weight"): Decimal("7.25")}, AT)
     assert verdict.holds is False
     assert verdict.trace == {
-        "group": "all",
-        "holds": False,
-        "of": [
-            {
-                "fact": "traveller.age",
-                "parameters": {},
-                "label": "the traveller's age",
-                "operator": "at_least",
-                "words": "is at least",
-                "needed": 65,
-                "actual": 61,
-                "holds": False,
-            },
-            {
-                "group": "any",
-                "holds": True,
-                "of": [
-                    {
-                        "fact": "traveller.name",
-                        "parameters": {},
-                        "label": "the traveller's name",
-                        "operator": "contains",
-                        "words": "contains",
-                        "needed": "a",
-                        "actual": None,
-                        "holds": False,
-                    },
-                    {
-                        "fact": "traveller.active",
-                        "parameters": {"last_days": 30},
-                        "label": "activity in the last 30 days",
-                        "operator": "is_true",
-                        "words": "is true",
-                        "needed": None,
-                        "actual": True,
-                        "holds": True,
-                    },
-                ],
-            },
-            {
-                "group": "none",
-                "holds": False,
-                "of": [
-                    {
-                        "fact": "traveller.weight",
-                        "parameters": {},
-                        "label": "the luggage's weight",
-                        "operator": "between",
-                        "words": "is between",
-                        "needed": [0.5, 20],
-                        "actual": 7.25,
-                        "holds": True,
-                    }
-                ],
-            },
-        ],
+        "saw": {
+            "traveller.age": 61,
+            "traveller.name": None,
+            "traveller.active(last_days=30)": True,
+            "traveller.weight": 7.25,
+        },
+        "held": "0011",
+    }
+
+
+def test_what_trees_have_in_common_is_answered_and_judged_once():
+    asked = []
+    seventh = Operator(
+        name="seventh_in_test", words="is the seventh", says="", kinds=frozenset({ValueKind.NUMBER}), takes="none",
+        function=lambda actual, needed: asked.append(actual) or actual == 7, lookup="exact",
+    )  # fmt: skip
+    with operators.temporarily(seventh):
+        first = parse(
+            {"all": [leaf("traveller.age", "seventh_in_test"), leaf("traveller.name", "has_value")]}
+        )
+        second = parse(
+            {"none": [leaf("traveller.age", "seventh_in_test"), leaf("traveller.age", "at_least", 8)]}
+        )
+    answers = Answers({ref("traveller.age"): 7, ref("traveller.name"): "Ann"}, AT)
+    verdicts = [tree.weigh(answers) for tree in (first, second)]
+    assert asked == [7]
+    assert [verdict.holds for verdict in verdicts] == [True, False]
+    assert [verdict.brief for verdict in verdicts] == [{"held": "11"}, {"held": "10"}]
+    assert verdicts[0].saw is verdicts[1].saw
+    assert verdicts[1].trace == {"saw": {"traveller.age": 7}, "held": "10"}
+
+
+def test_what_a_payload_holds_is_read_as_what_each_condition_compares_it_with():
+    payload = ref("event.payload.size")
+    tree = parse({"all": [leaf(payload.name, "equals", "12"), leaf(payload.name, "equals", 12)]})
+    assert tree.evaluate({payload: "12"}, AT).trace == {
+        "saw": {"event.payload.size equals '12'": "12", "event.payload.size equals 12": 12},
+        "held": "11",
     }
 
 
 def test_a_trace_holds_what_json_can_hold():
     tree = parse({"all": [leaf("traveller.age", "has_value"), leaf("traveller.name", "has_value")]})
     verdict = tree.evaluate({ref("traveller.age"): 10**30, ref("traveller.name"): "x" * 300}, AT)
-    assert [each["actual"] for each in verdict.trace["of"]] == [str(10**30), "x" * 200 + "…"]
+    assert list(verdict.saw.values()) == [str(10**30), "x" * 200 + "…"]
 
 
 def test_a_value_of_the_wrong_kind_is_no_value():
     tree = parse({"all": [leaf("traveller.age", "at_least", 1)]})
-    assert tree.evaluate({ref("traveller.age"): "many"}, AT).trace["of"][0]["actual"] is None
-    assert tree.evaluate({ref("traveller.age"): float("nan")}, AT).trace["of"][0]["actual"] is None
+    for odd in ("many", float("nan")):
+        verdict = tree.evaluate({ref("traveller.age"): odd}, AT)
+        assert verdict.trace == {"saw": {"traveller.age": None}, "held": "0"}
 
 
 def test_within_days_counts_from_the_moment_of_asking():
@@ -193,17 +177,8 @@ def test_facts_of_the_event_its_payload_and_earlier_steps():
         tree.fact_refs(), {"to": "paid", "total": 10}, payload=payload, results={"book-visit": {"id": 17}}
     )
     verdict = tree.evaluate(values, AT)
-    assert [(each["actual"], each["holds"]) for each in verdict.trace["of"]] == [
-        ("paid", True),
-        (12, True),
-        (10.5, True),
-        ("2026-02-03", True),
-        (True, True),
-        (None, True),
-        (["x"], True),
-        ("17", True),
-        (None, True),
-    ]
+    assert list(verdict.saw.values()) == ["paid", 12, 10.5, "2026-02-03", True, None, ["x"], "17", None]
+    assert verdict.held == "111111111"
 
 
 # ── Refusals ────────────────────────────────────────────────────────────────────────────────────────────

@@ -12,8 +12,20 @@ from hypothesis import strategies as st
 
 from tests.workflows.travellers import AT, MODEL, PLANS, TRAVELLER_FACTS, in_memory, store
 from workflows.catalogue import ValueKind, facts
-from workflows.conditions import FactRef, matching, operators_for, parse, sentence, split, values_for
+from workflows.conditions import (
+    FactRef,
+    Group,
+    asked,
+    matching,
+    operators_for,
+    parse,
+    reason,
+    sentence,
+    split,
+    values_for,
+)
 from workflows.conditions.words import condition
+from workflows.traces import Story
 
 # Few values, so that they meet; nasty letters, so that locales, patterns and escapes would show.
 LETTERS = "aAéÉßẞıIİſkK\u212a%_\\.*[]^$-'\" \n😀ǅ"
@@ -165,6 +177,35 @@ def test_evaluating_never_raises_and_the_trace_is_json(rule, junk):
     tree = parse(rule)
     verdict = tree.evaluate(dict.fromkeys(tree.fact_refs(), junk), AT)
     assert json.loads(json.dumps(verdict.trace, allow_nan=False)) == verdict.trace
+
+
+class Superuser:
+    def has_perm(self, permission):
+        return True
+
+
+@relaxed
+@given(rule=rules, person=travellers)
+def test_the_story_of_a_stored_trace_tells_what_was_found(rule, person):
+    """Told from the stored rule and the stored trace alone."""
+    values = {FactRef(name): value for name, value in in_memory(person).items()}
+    tree = parse(rule)
+    verdict = tree.evaluate(values, AT)
+    rule, trace = (json.loads(json.dumps(each)) for each in (rule, verdict.trace))
+    lines = list(Story(rule).lines(trace, Superuser()))
+    top = [line.holds for line in lines if line.depth == 0]
+    assert ([all(top)] if "all" in rule else top) == [verdict.holds]
+    said = [line for line in lines if line.number]
+    assert [line.number for line in said] == list(range(1, len(said) + 1))
+    for line, leaf in zip(said, tree.leaves(), strict=True):
+        alone = Group("all", (leaf,)).evaluate(values, AT)
+        (actual,) = alone.saw.values()
+        assert line.holds is alone.holds
+        assert line.text == reason(asked(leaf.dump()), actual)
+    if not verdict.holds and "all" in rule:
+        first = next((line for line in said if not line.holds), None)
+        why_not = Story(rule).why_not(trace, Superuser())
+        assert first is None or why_not == f"stopped by condition {first.number}: {first.text}"
 
 
 @relaxed

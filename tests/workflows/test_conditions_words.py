@@ -6,7 +6,7 @@ import pytest
 
 from tests.workflows.travellers import AT, TRAVELLER_FACTS, fact
 from workflows.catalogue import Parameter, ValueKind, facts
-from workflows.conditions import parse, reason, ref, sentence
+from workflows.conditions import asked, parse, reason, ref, sentence
 
 
 @pytest.fixture(autouse=True)
@@ -111,4 +111,28 @@ def test_reasons(args, actual, expected):
     name, operator, *value = args
     leaf = {"fact": name, "operator": operator} | ({"value": value[0]} if value else {})
     trace = parse({"all": [leaf]}).evaluate({ref(name): actual}, AT).trace
-    assert reason(trace["of"][0]) == expected
+    assert reason(asked(leaf), trace["saw"][name]) == expected
+
+
+@pytest.mark.parametrize(
+    ("leaf", "expected"),
+    [
+        (
+            {"fact": "traveller.gone", "operator": "at_least", "value": 65, "parameters": {"last_days": 9}},
+            "traveller.gone: 61 (asked: is at least 65)",
+        ),
+        (
+            {"fact": "traveller.active", "operator": "gone", "value": [1, 2.5], "parameters": {"last_days": 9}},
+            "activity in the last 9 days: 61 (asked: gone 1, 2.5)",
+        ),
+        (
+            {"fact": "traveller.active", "operator": "is_true", "parameters": {"last_hours": 9}},
+            "traveller.active: 61 (asked: is true)",
+        ),
+        ({"fact": "traveller.age", "operator": "contains", "value": "6"},
+         "the traveller's age: 61 (asked: contains 6)"),
+    ],
+    ids=["fact", "operator", "parameter", "kind"],
+)  # fmt: skip
+def test_what_the_code_knows_no_more_is_called_by_its_name(leaf, expected):
+    assert reason(asked(leaf), 61) == expected

@@ -41,7 +41,7 @@ def test_a_matching_event_starts_one_run_with_its_first_step_due(patient):
     settle()
     run = Run.objects.get()
     assert (run.version_id, run.event.name, run.patient_id) == (version.pk, "patient.onboarded", patient.pk)
-    assert run.trace["holds"] is True
+    assert run.trace == {"saw": {"patient.region": "ME"}, "held": "1"}
     assert list(run.steps.values_list("key", "state")) == [("stop_1", "due")]
     settle()
     assert Run.objects.count() == 1
@@ -54,13 +54,8 @@ def test_an_event_that_does_not_match_leaves_a_non_run_that_says_why(patient):
     assert not Run.objects.exists()
     non_match = NonMatch.objects.get()
     assert non_match.automations == [version.automation_id]
-    leaf = non_match.verdicts[0]["of"][0]
-    assert (leaf["fact"], leaf["actual"], leaf["needed"], leaf["holds"]) == (
-        "patient.region",
-        "VT",
-        "ME",
-        False,
-    )
+    assert non_match.saw == {"patient.region": "VT"}
+    assert non_match.verdicts == [{"version": 1, "held": "0"}]
 
 
 def test_any_vocabularys_name_is_a_trigger(patient):
@@ -181,8 +176,9 @@ def test_an_automation_whose_facts_fail_spoils_no_neighbours_run(patient):
         patient.perform("onboard", by=SYSTEM)
         settle()
     assert [run.automation_id for run in Run.objects.all()] == [good.automation_id]
-    verdict = NonMatch.objects.get().verdicts[0]
-    assert (verdict["automation"], verdict["refused"]) == (str(bad.automation_id), "facts_failed")
+    non_match = NonMatch.objects.get()
+    assert non_match.automations == [bad.automation_id]
+    assert non_match.verdicts == [{"version": 1, "held": "", "refused": "facts_failed", "error": "DataError"}]
 
 
 def test_built_in_reactions_run_beside_automations(patient):

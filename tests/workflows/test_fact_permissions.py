@@ -27,7 +27,7 @@ from workflows.catalogue import Fact, NotPermitted, Privacy, ValueKind, event_fa
 from workflows.conditions import needed_to_read, parse, ref
 from workflows.engine.publish import publish
 from workflows.models import Automation, AutomationVersion, EventRecord, NonMatch, Run
-from workflows.traces import lines, why_not
+from workflows.traces import Story
 
 pytestmark = pytest.mark.django_db
 
@@ -196,7 +196,7 @@ def test_a_run_tells_findings_to_those_who_may_see_them(olga: User, publisher: U
     edited("critical")
     work_off()
     run = Run.objects.get()
-    age = run.trace["of"][1]["actual"]
+    age = run.trace["saw"]["patient.age"]
     aged = (f"the patient's age: {age} (asked: is at least 40)", True)
     for reader, found in ((olga, "•••"), (publisher, "yes")):
         context = sign_in(Client(), reader).get(page(run)).context
@@ -224,8 +224,17 @@ def test_a_non_run_tells_findings_to_those_who_may_see_them(olga: User, publishe
 def test_what_has_no_value_is_hidden_too(olga: User) -> None:
     with facts.temporarily(LAST_RESULT):
         trace = parse(ASKS_FOR_RESULTS).evaluate({}, CLOCK).trace
-        assert why_not(trace, olga) == "stopped by condition 1: the last result: ••• (asked: is at least 5)"
-    assert [line.text for line in lines(trace, olga)] == ["the last result: ••• (asked: is at least 5)"]
+        why_not = Story(ASKS_FOR_RESULTS).why_not(trace, olga)
+        assert why_not == "stopped by condition 1: the last result: ••• (asked: is at least 5)"
+
+
+def test_what_a_fact_said_that_is_gone_since_is_hidden_from_everybody(publisher: User) -> None:
+    with facts.temporarily(LAST_RESULT):
+        (asked,) = parse(ASKS_FOR_RESULTS).fact_refs()
+        trace = parse(ASKS_FOR_RESULTS).evaluate({asked: 4}, CLOCK).trace
+    assert trace["saw"] == {LAST_RESULT.name: 4}
+    told = [line.text for line in Story(ASKS_FOR_RESULTS).lines(trace, publisher)]
+    assert told == [f"{LAST_RESULT.name}: ••• (asked: is at least 5)"]
 
 
 def test_what_the_event_tells_is_open(olga: User) -> None:
@@ -234,7 +243,7 @@ def test_what_the_event_tells_is_open(olga: User) -> None:
                      {"fact": "step.call.result.status", "operator": "equals", "value": "z"}]}  # fmt: skip
     tree = parse(asked)
     trace = tree.evaluate(dict(zip(tree.fact_refs(), "abc", strict=True)), CLOCK).trace
-    assert [line.text.split(": ")[1][0] for line in lines(trace, olga)] == ["a", "b", "c"]
+    assert [line.text.split(": ")[1][0] for line in Story(asked).lines(trace, olga)] == ["a", "b", "c"]
 
 
 # ── Trying and counting ───────────────────────────────────────────────────────────────────────────────────

@@ -23,7 +23,7 @@ from workflows.admin.timeline import TONES
 from workflows.catalogue import events
 from workflows.facts import ACTORS
 from workflows.models import EventRecord, NonMatch
-from workflows.traces import why_not
+from workflows.traces import non_runs
 
 
 class NameFilter(admin.SimpleListFilter):
@@ -70,8 +70,8 @@ class EventRecordAdmin(ReadOnlyAdmin):
     def story(self, request: HttpRequest, record: EventRecord) -> dict[str, Any]:
         reader, cause = request.user, record.caused_by
         names = timeline._names([record, *([cause.event] if cause else [])])
-        non_match = NonMatch.objects.filter(event=record).first()
-        told = names_of([non_match]) if non_match else {}
+        non_match = list(NonMatch.objects.filter(event=record))
+        told = names_of(non_match)
         runs = record.runs.select_related("automation").order_by("id")
         return {
             "says": timeline._says(record),
@@ -86,8 +86,8 @@ class EventRecordAdmin(ReadOnlyAdmin):
                 for run in runs
             ],
             "non_runs": [
-                (told.get(one["automation"], "–"), why_not(one, reader))
-                for one in (non_match.verdicts if non_match else [])
+                (told.get(one.automation, "–"), one.why(reader))
+                for one in non_runs(non_match).get(record.pk, [])
             ],
             "deliveries": [
                 (page_of(request, "workflows.Delivery", row.pk, f"{row.endpoint or row.channel} · {row}"),

@@ -19,7 +19,7 @@ from careops.surfaces.readonly import ReadOnlyAdmin
 from workflows.admin.links import page_of, patient_page
 from workflows.admin.run import linked
 from workflows.models import Automation, NonMatch
-from workflows.traces import lines, why_not
+from workflows.traces import non_runs
 
 
 def _uuid(value: str | None) -> UUID | None:
@@ -60,10 +60,11 @@ class PatientFilter(admin.SimpleListFilter):
         return queryset.filter(event__patient_id=pk) if pk else queryset.none()
 
 
-def names_of(rows: list[NonMatch]) -> dict[str, str]:
+def names_of(rows: list[NonMatch]) -> dict[UUID | None, str]:
     """The names of all automations that are spoken of, in one query."""
     ids = {pk for row in rows for pk in row.automations}
-    return {str(pk): name for pk, name in Automation.objects.filter(pk__in=ids).values_list("pk", "name")}
+    known = Automation.objects.filter(pk__in=ids).values_list("pk", "name")
+    return dict.fromkeys(ids, "–") | dict(known)
 
 
 @admin.register(NonMatch)
@@ -86,10 +87,11 @@ class NonMatchAdmin(ReadOnlyAdmin):
         changelist = (getattr(response, "context_data", None) or {}).get("cl")
         if changelist is not None:
             rows = list(changelist.result_list)
-            names = names_of(rows)
+            names, told = names_of(rows), non_runs(rows)
+            asked = _uuid(request.GET.get("automation"))
             for row in rows:
                 row.names, row.reader = names, request.user
-                row.asked = request.GET.get("automation", "")
+                row.told = [one for one in told[row.pk] if asked in (None, one.automation)]
         return response
 
     @display(description=_("event"))
@@ -98,8 +100,7 @@ class NonMatchAdmin(ReadOnlyAdmin):
 
     @display(description=_("why not"))
     def reasons(self, row: Any) -> SafeString:
-        shown = [one for one in row.verdicts if row.asked in ("", one["automation"])]
-        said = ((row.names.get(one["automation"], "–"), why_not(one, row.reader)) for one in shown)
+        said = ((row.names.get(one.automation, "–"), one.why(row.reader)) for one in row.told)
         return format_html(
             '<div class="co-reasons">{}</div>', format_html_join("", "<p><strong>{}</strong>: {}</p>", said)
         )
@@ -123,8 +124,8 @@ class NonMatchAdmin(ReadOnlyAdmin):
             "subject": page_of(request, record.event.subject_type, record.event.subject_id),
             "patient": patient_page(request, record.event.patient_id),
             "verdicts": [
-                (page_of(request, "workflows.Automation", one["automation"], names.get(one["automation"], "–")),
-                 one["version"], why_not(one, reader), list(lines(one, reader)))
-                for one in record.verdicts
+                (one.automation and page_of(request, "workflows.Automation", one.automation, names[one.automation]),
+                 one.version, one.why(reader), one.lines(reader))
+                for one in non_runs([record])[record.pk]
             ],
         }  # fmt: skip

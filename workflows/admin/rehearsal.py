@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from django.utils.translation import gettext as _
@@ -13,11 +14,11 @@ from careops.access.audit import audit
 from careops.access.models import AuditEntry
 from workflows.catalogue import events
 from workflows.catalogue.registry import UnknownName
-from workflows.conditions import Group, Verdict, parse
+from workflows.conditions import parse
 from workflows.engine.facts import Question, gather
 from workflows.engine.publish import say_step
 from workflows.models import Automation, EventRecord
-from workflows.traces import Line, lines, require_readable
+from workflows.traces import Line, Story, require_readable
 
 MOST = 20
 
@@ -51,17 +52,18 @@ def rehearse(automation: Automation, event: EventRecord, *, by: Actor) -> list[J
 
     Raises NotPermitted where the draft asks for what they may not see; then nothing was asked.
     """
-    asked = [("", parse(automation.conditions, stored=True))]
+    asked = [("", automation.conditions)]
     for number, step in enumerate(automation.steps.all(), start=1):
         if step.only_if:
-            asked.append((f"{number}. {say_step(step)}", parse(step.only_if, stored=True)))
-    for _says, tree in asked:
-        require_readable(tree, by=by, to=_("Try it"))
+            asked.append((f"{number}. {say_step(step)}", step.only_if))
+    for _says, conditions in asked:
+        require_readable(parse(conditions, stored=True), by=by, to=_("Try it"))
     audit(AuditEntry.Act.VIEW, by, EventRecord, [event.pk], patient_id=event.patient_id)
-    return [_judge(says, tree, event, by) for says, tree in asked]
+    return [_judge(says, conditions, event, by) for says, conditions in asked]
 
 
-def _judge(says: str, tree: Group, event: EventRecord, by: Actor) -> Judged:
+def _judge(says: str, conditions: Mapping[str, Any], event: EventRecord, by: Actor) -> Judged:
+    tree = parse(conditions, stored=True)
     values = gather([Question(event, event.occurred_at, frozenset(tree.fact_refs()), {})])[0]
-    verdict: Verdict = tree.evaluate(values, event.occurred_at)
-    return Judged(says, verdict.holds, list(lines(verdict.trace, by)))
+    verdict = tree.evaluate(values, event.occurred_at)
+    return Judged(says, verdict.holds, list(Story(conditions).lines(verdict.trace, by)))

@@ -24,7 +24,7 @@ from workflows.admin.operations import buttons, operate_view
 from workflows.admin.queue_health import queue_health_view
 from workflows.admin.story import caused, told
 from workflows.models import QueueState, Run, StepRun
-from workflows.traces import lines
+from workflows.traces import lines_of
 
 COLORS = {"running": "info", "done": "success", "stopped": "", "failed": "danger", "cancelled": "warning"}
 
@@ -81,7 +81,7 @@ class RunAdmin(ReadOnlyAdmin):
             "subject": page_of(request, record.subject_type, record.subject_id),
             "patient": patient_page(request, record.patient_id),
             "because": for_reader(request, because),
-            "lines": list(lines(record.trace, reader)),
+            "lines": list(lines_of(record, reader)),
             "steps": told(request, record),
             "caused": [
                 (page_of(request, "workflows.EventRecord", each.pk, each.name),

@@ -21,7 +21,7 @@ from workflows.admin.operations import Button, buttons
 from workflows.admin.timeline import TONES
 from workflows.catalogue import actions, reactions
 from workflows.models import Delivery, EventRecord, QueueState, Run, StepRun
-from workflows.traces import Line, lines
+from workflows.traces import Line, lines_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ def _step(request: HttpRequest, run: Run, row: StepRun) -> StepStory:
         label=label_of(row.action),
         row=row,
         tone=TONES.get(row.state, "info"),
-        verdicts=list(lines(row.trace, request.user)),
+        verdicts=list(lines_of(row, request.user)),
         given=list(given(row)),
         result=list(brought(row.result)),
         made=for_reader(request, made(row.result)),

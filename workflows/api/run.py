@@ -21,7 +21,7 @@ from careops.surfaces.api import (
     choice_filter,
 )
 from workflows.models import Run, StepRun
-from workflows.traces import lines
+from workflows.traces import lines_of
 
 LINES = {
     "type": "array",
@@ -48,12 +48,15 @@ MADE = {
 
 @extend_schema_field(LINES)
 class Verdicts(serializers.Field):
-    """A trace, condition by condition, as its reader may see it."""
+    """The trace of a run or a step, condition by condition, as its reader may see it."""
 
-    def to_representation(self, value: Any) -> list[dict[str, Any]]:
+    def __init__(self) -> None:
+        super().__init__(source="*", read_only=True)
+
+    def to_representation(self, value: Run | StepRun) -> list[dict[str, Any]]:
         reader = self.context["view"].actor
         return [
-            {"text": line.text, "holds": line.holds, "depth": line.depth} for line in lines(value, reader)
+            {"text": line.text, "holds": line.holds, "depth": line.depth} for line in lines_of(value, reader)
         ]
 
 
@@ -69,7 +72,7 @@ class Made(serializers.Field):
 
 
 class StepRunSerializer(PartSerializer):
-    only_if = Verdicts(source="trace", read_only=True)
+    only_if = Verdicts()
     made = Made(source="result", read_only=True)
 
     class Meta:
@@ -89,7 +92,7 @@ class RunSerializer(RecordSerializer):
         source="version.number", default=None, read_only=True, allow_null=True
     )
     patient = serializers.UUIDField(source="patient_id", read_only=True, allow_null=True)
-    conditions = Verdicts(source="trace", read_only=True)
+    conditions = Verdicts()
     steps = StepRunSerializer(many=True, read_only=True)
 
     class Meta:

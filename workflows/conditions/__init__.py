@@ -11,10 +11,13 @@ from workflows.conditions.parsing import parse
 from workflows.conditions.population import NotAPopulationQuestion, audience, matching, split
 from workflows.conditions.refs import FactRef, by_model, definition, needed_to_read, ref
 from workflows.conditions.resolve import read_event, values_at, values_for
-from workflows.conditions.tree import Condition, Group, Verdict
-from workflows.conditions.words import reason, sentence
+from workflows.conditions.tree import Condition, Group
+from workflows.conditions.verdict import Answers, Verdict, question
+from workflows.conditions.words import Asked, asked, reason, sentence
 
 __all__ = [
+    "Answers",
+    "Asked",
     "Column",
     "Condition",
     "FactRef",
@@ -22,6 +25,7 @@ __all__ = [
     "NotAPopulationQuestion",
     "Operator",
     "Verdict",
+    "asked",
     "audience",
     "by_model",
     "definition",
@@ -30,6 +34,7 @@ __all__ = [
     "operators",
     "operators_for",
     "parse",
+    "question",
     "read_event",
     "reason",
     "ref",

@@ -8,29 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
-from typing import Any, Literal, NamedTuple
+from datetime import date, datetime
+from functools import cached_property
+from typing import Any, Literal
 
 from django.utils.translation import gettext_lazy as _
 
 from workflows.catalogue import ValueKind
 from workflows.catalogue.registry import UnknownName
-from workflows.conditions import words
 from workflows.conditions.complaints import complaint, unknown
 from workflows.conditions.dates import edges
 from workflows.conditions.operators import Operator, operators, operators_for
 from workflows.conditions.refs import Definition, FactRef, OpenFact, definition, ref_to
-from workflows.conditions.values import INT64, MOST_VALUES, NEEDED, READY, TRACED_TEXT, canonical, plain
+from workflows.conditions.values import MOST_VALUES, NEEDED, plain
+from workflows.conditions.verdict import Answers, Verdict, question, together
+
+#: How many outcomes a tree remembers the verdict of.
+MOST_KNOWN = 256
 
 GroupKind = Literal["all", "any", "none"]
 GROUPS: tuple[GroupKind, ...] = ("all", "any", "none")
-
-
-class Verdict(NamedTuple):
-    """Whether the tree holds, and why: the trace mirrors the tree and is JSON."""
-
-    holds: bool
-    trace: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -42,21 +39,9 @@ class Condition:
     kind: ValueKind
     needed: Any = None
     definition: Definition = field(compare=False, kw_only=True, repr=False)
-    #: What a trace says each time, and the type of values that need no reading: the engine's hottest loop.
-    _said: dict[str, Any] = field(init=False, compare=False, repr=False)
-    _ready: type | None = field(init=False, compare=False, repr=False)
-
-    def __post_init__(self) -> None:
-        said = {
-            "fact": self.ref.name,
-            "parameters": dict(self.ref.parameters),
-            "label": words.label(self.definition, dict(self.ref.parameters)),
-            "operator": self.operator.name,
-            "words": str(self.operator.words),
-            "needed": plain(self.needed),
-        }
-        object.__setattr__(self, "_said", said)
-        object.__setattr__(self, "_ready", READY.get(self.kind))
+    #: What it asks, and all of it, as it was stored: what trees of one event have in common is found out once.
+    question: str = field(compare=False, kw_only=True, repr=False)
+    text: str = field(compare=False, kw_only=True, repr=False)
 
     @classmethod
     def of(
@@ -81,7 +66,9 @@ class Condition:
         kind, needed = _needed(asked, compared, value)
         if not stored:
             _check_choices(asked, needed)
-        return cls(ref, compared, kind, needed, definition=asked)
+        asks = question(fact, operator, value, parameters)
+        text = f"{asks} {operator} {value!r}"
+        return cls(ref, compared, kind, needed, definition=asked, question=asks, text=text)
 
     def dump(self) -> dict[str, Any]:
         stored: dict[str, Any] = {"fact": self.ref.name, "operator": self.operator.name}
@@ -93,24 +80,6 @@ class Condition:
 
     def leaves(self) -> Iterator[Condition]:
         yield self
-
-    def trace(self, values: Mapping[FactRef, Any], at: datetime) -> dict[str, Any]:
-        """Whether it holds, and the actual value beside the needed one; None where there is no value."""
-        actual: Any = values.get(self.ref)
-        shown = actual
-        ready = self._ready
-        if (
-            type(actual) is not ready
-            or (ready is str and not 0 < len(shown) < TRACED_TEXT)
-            or (ready is int and not -INT64 <= shown < INT64)
-        ):
-            actual = canonical(self.kind, actual)
-            shown = plain(actual)
-            if actual is None and not self.operator.judges_missing:
-                return {**self._said, "actual": None, "holds": False}
-        span = self.operator.span
-        needed = self.needed if span is None else span(self.needed, at)
-        return {**self._said, "actual": shown, "holds": self.operator.function(actual, needed)}
 
 
 @dataclass(frozen=True)
@@ -132,21 +101,45 @@ class Group:
         return tuple(dict.fromkeys(leaf.ref for leaf in self.leaves()))
 
     def evaluate(self, values: Mapping[FactRef, Any], at: datetime) -> Verdict:
-        """The verdict at that moment. Every condition is judged, even once the outcome is certain.
+        """The verdict at that moment. A fact absent from ``values`` has no value; no value raises anything."""
+        return self.weigh(Answers(dict(values), at))
 
-        A fact absent from ``values`` has no value. Never raises for what a value looks like.
-        """
-        trace = self.trace(values, at if at.tzinfo is UTC else at.astimezone(UTC))
-        return Verdict(trace["holds"], trace)
+    def weigh(self, answers: Answers) -> Verdict:
+        """The verdict. Every condition is judged, even once the outcome is certain."""
+        leaves, texts, questions = self._flat
+        judged = answers.held
+        for leaf in leaves:
+            if leaf.text not in judged:
+                answers.judge(leaf)
+        held = "".join([judged[text] for text in texts])
+        holds = self._known.get(held)
+        if holds is None:
+            holds = self._holds(held)
+        return Verdict(holds, held, answers.saw, questions)
 
-    def trace(self, values: Mapping[FactRef, Any], at: datetime) -> dict[str, Any]:
-        judged, held = [], 0
+    @cached_property
+    def _flat(self) -> tuple[list[Condition], list[str], tuple[str, ...]]:
+        """Its conditions, their texts, and the questions they ask: made once, for the engine's hottest loop."""
+        leaves = list(self.leaves())
+        return leaves, [leaf.text for leaf in leaves], tuple(dict.fromkeys(leaf.question for leaf in leaves))
+
+    @cached_property
+    def _known(self) -> dict[str, bool]:
+        """The verdict for what was seen to hold so far."""
+        return {}
+
+    def _holds(self, held: str) -> bool:
+        """Whether the tree holds when these of its conditions do."""
+        if len(self._known) > MOST_KNOWN:
+            self._known.clear()
+        holds = self._known[held] = self._fold(iter(held))
+        return holds
+
+    def _fold(self, held: Iterator[str]) -> bool:
+        number = 0
         for each in self.of:
-            line = each.trace(values, at)
-            judged.append(line)
-            held += line["holds"]
-        holds = held == len(judged) if self.kind == "all" else (held > 0) is (self.kind == "any")
-        return {"group": self.kind, "holds": holds, "of": judged}
+            number += each._fold(held) if isinstance(each, Group) else next(held) == "1"
+        return together(self.kind, number, len(self.of))
 
 
 def _json(needed: Any) -> Any:

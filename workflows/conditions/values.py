@@ -108,15 +108,6 @@ CANONICAL: dict[ValueKind, Callable[[Any], Any]] = {
 }
 
 
-#: The type of nearly all values of a kind; such a value is in its form already, and JSON as it is.
-READY: dict[ValueKind, type] = {
-    ValueKind.TEXT: str,
-    ValueKind.CHOICE: str,
-    ValueKind.NUMBER: int,
-    ValueKind.BOOLEAN: bool,
-}
-
-
 def canonical(kind: ValueKind, value: Any) -> Any:
     """The value in its kind's form; None where there is none or it is not of that kind. Never raises."""
     return None if value is None else CANONICAL[kind](value)

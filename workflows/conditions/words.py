@@ -6,14 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from functools import reduce
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from workflows.conditions.dates import is_day
+from workflows.conditions.values import plain
 
 if TYPE_CHECKING:
     from workflows.conditions.refs import Definition
@@ -122,16 +124,55 @@ def _date(needed: date) -> str:
     return date_format(needed.astimezone(timezone.get_default_timezone()), "DATETIME_FORMAT")
 
 
-def reason(traced: Mapping[str, Any]) -> str:
-    """A leaf of a trace for a list of runs: "the patient's age: 61 (asked: is at least 65)"."""
-    actual = _("no value") if traced["actual"] is None else _plain(traced["actual"])
+# ── Reasons ─────────────────────────────────────────────────────────────────────────────────────────────
+class Asked(NamedTuple):
+    """A stored condition in words, for as many reasons as there are."""
+
+    fact: str
+    operator: str
+    needed: Any
+
+
+def asked(stored: Mapping[str, Any]) -> Asked:
+    """What the code knows no more is called by its name."""
+    from workflows.conditions.tree import Condition
+
+    name, parameters = stored["fact"], stored.get("parameters") or {}
+    try:
+        leaf = Condition.of(name, stored["operator"], stored.get("value"), parameters, stored=True)
+    except ValidationError:
+        return Asked(
+            _label_or_name(name, parameters), _words_or_name(stored["operator"]), stored.get("value")
+        )
+    return Asked(
+        label(leaf.definition, dict(leaf.ref.parameters)), str(leaf.operator.words), plain(leaf.needed)
+    )
+
+
+def _label_or_name(name: str, parameters: Mapping[str, Any]) -> str:
+    from workflows.conditions.refs import definition, ref
+
+    try:
+        return label(definition(name), dict(ref(name, parameters).parameters))
+    except ValidationError:
+        return name
+
+
+def _words_or_name(operator: str) -> str:
+    from workflows.conditions.operators import operators
+
+    return str(operators.get(operator).words) if operator in operators else operator
+
+
+def reason(condition: Asked, actual: Any) -> str:
+    """What was found, for a list of runs: "the patient's age: 61 (asked: is at least 65)"."""
     said = {
-        "fact": traced["label"],
-        "actual": actual,
-        "operator": traced["words"],
-        "needed": _plain(traced["needed"]),
+        "fact": condition.fact,
+        "actual": _("no value") if actual is None else _plain(actual),
+        "operator": condition.operator,
+        "needed": _plain(condition.needed),
     }
-    if traced["needed"] is None:
+    if condition.needed is None:
         return _("%(fact)s: %(actual)s (asked: %(operator)s)") % said
     return _("%(fact)s: %(actual)s (asked: %(operator)s %(needed)s)") % said
 

@@ -4,103 +4,108 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import DatabaseError, transaction
 
 from workflows.catalogue.event import events as declared
-from workflows.engine.facts import Question, Values, gather
+from workflows.conditions import Answers, FactRef, Verdict
+from workflows.engine.facts import Question, gather
 from workflows.engine.lost import is_lost
 from workflows.engine.program import Program
 from workflows.models import EventRecord
 
 log = logging.getLogger(__name__)
 
-Trace = dict[str, Any]
-
 
 class Verdicts:
-    """The verdict and its trace for every automation that listened to an event of the batch."""
+    """The verdict of every automation that listened to an event of the batch."""
 
     def __init__(self) -> None:
-        self._found: dict[int, dict[Program, tuple[bool, Trace]]] = defaultdict(dict)
+        self._found: dict[int, dict[Program, Verdict]] = {}
         self._events: dict[int, EventRecord] = {}
 
-    def add(self, event: EventRecord, candidate: Program, holds: bool, trace: Trace) -> None:
+    def add(self, event: EventRecord, found: dict[Program, Verdict]) -> None:
         self._events[event.pk] = event
-        self._found[event.pk][candidate] = holds, trace
+        self._found[event.pk] = found
 
     def refuse(self, event: EventRecord, candidate: Program, reason: str) -> None:
         """A bound was reached: the run does not start, and the story says so."""
-        self._found[event.pk][candidate] = False, {**self.trace(event, candidate), "refused": reason}
+        found = self._found[event.pk]
+        found[candidate] = found[candidate]._replace(holds=False, notes={"refused": reason})
 
     def matches(self) -> list[tuple[EventRecord, Program]]:
         return [(event, candidate) for event in self._events.values() for candidate in self.matching(event)]
 
     def matching(self, event: EventRecord) -> list[Program]:
-        return [candidate for candidate, (holds, _trace) in self._found[event.pk].items() if holds]
+        return [candidate for candidate, verdict in self._of(event) if verdict.holds]
 
-    def non_matching(self, event: EventRecord) -> list[tuple[Program, Trace]]:
-        return [
-            (candidate, trace) for candidate, (holds, trace) in self._found[event.pk].items() if not holds
-        ]
+    def non_matching(self, event: EventRecord) -> list[tuple[Program, Verdict]]:
+        """Their verdicts share what was seen of the event."""
+        return [(candidate, verdict) for candidate, verdict in self._of(event) if not verdict.holds]
 
-    def trace(self, event: EventRecord, candidate: Program) -> Trace:
-        return self._found[event.pk][candidate][1]
+    def trace(self, event: EventRecord, candidate: Program) -> dict[str, Any]:
+        return self._found[event.pk][candidate].trace
+
+    def _of(self, event: EventRecord) -> Iterable[tuple[Program, Verdict]]:
+        return self._found.get(event.pk, {}).items()
 
 
 def match(events: Sequence[EventRecord], programs: Sequence[Program], *, isolate: bool = False) -> Verdicts:
     """Ask every listening automation's conditions about every event, each as of the moment it happened.
 
-    What all of them want to know of an event is read at once. ``isolate`` asks one automation at a time, so that one
-    whose facts cannot be computed spoils no other's run.
+    What all of them want to know of an event is read at once, and what several ask is judged once. ``isolate`` asks
+    one automation at a time, so that one whose facts cannot be computed spoils no other's run.
     """
-    listeners: dict[str, list[Program]] = defaultdict(list)
-    for candidate in programs:
-        listeners[candidate.trigger].append(candidate)
     verdicts = Verdicts()
-    asked = [(event, found) for event in events if (found := _listening(event, listeners))]
+    listening = _listening(events, programs)
+    asked = [(event, listening[event.name]) for event in events if listening[event.name].programs]
     if isolate:
-        for event, found in asked:
-            for candidate in found:
-                _ask_alone(verdicts, event, candidate)
+        for event, audience in asked:
+            answers = Answers({}, event.occurred_at)
+            verdicts.add(event, {each: _ask_alone(event, each, answers) for each in audience.programs})
         return verdicts
     with transaction.atomic():
-        answers = gather([_question(event, found) for event, found in asked])
-    for (event, found), values in zip(asked, answers, strict=True):
-        for candidate in found:
-            _judge(verdicts, event, candidate, values)
+        found = gather([Question(event, event.occurred_at, audience.refs, {}) for event, audience in asked])
+    for (event, audience), values in zip(asked, found, strict=True):
+        answers = Answers(values, event.occurred_at)
+        verdicts.add(event, {each: each.conditions.weigh(answers) for each in audience.programs})
     return verdicts
 
 
-def _listening(event: EventRecord, listeners: Mapping[str, Sequence[Program]]) -> list[Program]:
-    """A name that several vocabularies share is one name: nobody hears of an event twice."""
-    return [
-        candidate
-        for name in sorted(declared.get(event.name).names())
-        for candidate in listeners.get(name, ())
-    ]
+@dataclass(frozen=True, slots=True)
+class _Audience:
+    """Who hears of an event, and everything they want to know of it."""
+
+    programs: Sequence[Program]
+    refs: frozenset[FactRef]
 
 
-def _ask_alone(verdicts: Verdicts, event: EventRecord, candidate: Program) -> None:
+def _listening(events: Sequence[EventRecord], programs: Sequence[Program]) -> dict[str, _Audience]:
+    """By the events' names. A name that several vocabularies share is one name: nobody hears of an event twice."""
+    listeners: dict[str, list[Program]] = defaultdict(list)
+    for candidate in programs:
+        listeners[candidate.trigger].append(candidate)
+    found = {}
+    for event_name in {event.name for event in events}:
+        heard = [
+            each for name in sorted(declared.get(event_name).names()) for each in listeners.get(name, ())
+        ]
+        found[event_name] = _Audience(heard, frozenset().union(*(each.refs for each in heard)))
+    return found
+
+
+def _ask_alone(event: EventRecord, candidate: Program, answers: Answers) -> Verdict:
     try:
         with transaction.atomic():
-            (values,) = gather([_question(event, [candidate])])
+            (values,) = gather([Question(event, event.occurred_at, candidate.refs, {})])
     except DatabaseError as error:
         if is_lost(error):
             raise
-        log.error("Facts of automation %s fail (%s).", candidate.automation_id, type(error).__name__)
-        verdicts.add(event, candidate, False, {"refused": "facts_failed", "error": type(error).__name__})
-    else:
-        _judge(verdicts, event, candidate, values)
-
-
-def _question(event: EventRecord, candidates: Sequence[Program]) -> Question:
-    refs = frozenset().union(*(candidate.refs for candidate in candidates))
-    return Question(event, event.occurred_at, refs, {})
-
-
-def _judge(verdicts: Verdicts, event: EventRecord, candidate: Program, values: Values) -> None:
-    verdict = candidate.conditions.evaluate(values, event.occurred_at)
-    verdicts.add(event, candidate, verdict.holds, verdict.trace)
+        name = type(error).__name__
+        log.error("Facts of automation %s fail (%s).", candidate.automation_id, name)
+        return Verdict(False, "", answers.saw, (), {"refused": "facts_failed", "error": name})
+    answers.values.update(values)
+    return candidate.conditions.weigh(answers)

@@ -19,6 +19,7 @@ from workflows.catalogue.event import Event
 from workflows.catalogue.event import events as declared
 from workflows.catalogue.ports import envelopes, reactions
 from workflows.catalogue.registry import UnknownName
+from workflows.conditions import Verdict
 from workflows.engine import limits
 from workflows.engine.alarm import endpoint_is_unreadable, pause_automation, version_is_unreadable
 from workflows.engine.match import Verdicts, match
@@ -179,14 +180,12 @@ def _plan_run(made: Plan, event: EventRecord, candidate: Program, trace: Mapping
     )  # fmt: skip
 
 
-def _non_match(event: EventRecord, why_not: Sequence[tuple[Program, Mapping[str, Any]]]) -> NonMatch:
+def _non_match(event: EventRecord, why_not: Sequence[tuple[Program, Verdict]]) -> NonMatch:
     return NonMatch(
         event=event,
-        automations=[candidate.automation_id for candidate, _trace in why_not],
-        verdicts=[
-            {"automation": str(candidate.automation_id), "version": candidate.number, **trace}
-            for candidate, trace in why_not
-        ],
+        automations=[candidate.automation_id for candidate, _verdict in why_not],
+        saw=why_not[0][1].saw,  # one for all of them
+        verdicts=[{"version": candidate.number, **verdict.brief} for candidate, verdict in why_not],
     )
 
 

@@ -140,6 +140,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('event', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='non_match', serialize=False, to='workflows.eventrecord', verbose_name='event')),
                 ('automations', django.contrib.postgres.fields.ArrayField(base_field=models.UUIDField(), size=None, verbose_name='automations')),
+                ('saw', models.JSONField(default=dict, verbose_name='answers')),
                 ('verdicts', models.JSONField(verbose_name='why not')),
             ],
             options={

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
@@ -17,7 +17,8 @@ from workflows.models.queue import Queued
 
 
 class Run(models.Model):
-    """One automation answering one event. ``trace`` holds every condition's actual value and verdict.
+    """One automation answering one event. ``trace`` holds every condition's actual value and verdict, in the form that
+    ``workflows.conditions.verdict`` writes and ``workflows.traces`` tells.
 
     A built-in reaction's run has no version; ``reaction`` names it.
     """
@@ -115,12 +116,32 @@ class StepRun(Queued):
         return f"Step {self.key} of run {self.run_id}"
 
 
+class Ids(ArrayField):
+    """Many UUIDs, sent as the text of an array: Django and psycopg would each look at every one of them, which takes
+    longer than finding out why five hundred automations did not run."""
+
+    def __init__(self, base_field: Any = None, **options: Any) -> None:
+        super().__init__(base_field or models.UUIDField(), **options)
+
+    def deconstruct(self) -> Any:
+        name, _path, args, kwargs = super().deconstruct()
+        return name, "django.contrib.postgres.fields.ArrayField", args, kwargs
+
+    def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:
+        return f"{{{','.join(map(str, value))}}}" if isinstance(value, list | tuple) else value
+
+
 class NonMatch(models.Model):
-    """Why automations that listened to an event did not run: one compact row per event, however many listened."""
+    """Why automations that listened to an event did not run: one compact row per event, however many listened.
+
+    What was found out about the event stands once, in ``saw``. ``verdicts`` are as many as ``automations``: which
+    version of it was asked, and the rest of its trace. An event that nobody could be shown has one verdict only.
+    """
 
     event = models.OneToOneField(EventRecord, models.CASCADE, primary_key=True, related_name="non_match",
                                  verbose_name=_("event"))  # fmt: skip
-    automations = ArrayField(models.UUIDField(), verbose_name=_("automations"))
+    automations = Ids(verbose_name=_("automations"))
+    saw = models.JSONField(_("answers"), default=dict)
     verdicts = models.JSONField(_("why not"))
 
     class Meta:
