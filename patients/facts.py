@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.db.models import (
-    Case,
+    BooleanField,
     CharField,
     Count,
     DateTimeField,
@@ -22,12 +22,12 @@ from django.db.models import (
     QuerySet,
     Subquery,
     Value,
-    When,
 )
 from django.db.models.functions import Cast, Coalesce, NullIf
 from django.utils.translation import gettext_lazy as _
 
 from careops.access.roles import role_choices
+from patients.age import Age
 from patients.models import Appointment, CareTeam, Clinic, Patient, Practitioner, Task
 from patients.models.patient import language_choices
 from patients.models.task import ACTIVE
@@ -40,13 +40,6 @@ VIEW_PATIENTS, VIEW_VISITS = "patients.view_patient", "patients.view_appointment
 VIEW_TASKS = "patients.view_task"
 
 
-class Years(Func):
-    """Whole years between a date of birth and a local time. Who was born on a 29 February ages on 1 March."""
-
-    template = "EXTRACT(YEAR FROM AGE(%(expressions)s))::integer"
-    output_field = IntegerField()
-
-
 class Seconds(Func):
     template = "EXTRACT(EPOCH FROM %(expressions)s)"
     output_field = FloatField()
@@ -56,7 +49,7 @@ class Seconds(Func):
 def _age() -> Any:
     """By the calendar of the place the patient lives in: a birthday begins at their midnight."""
     zone = Coalesce(NullIf("timezone", Value("")), "clinic__timezone")
-    return Years(Func(zone, F("at"), function="timezone", output_field=DateTimeField()), F("birth_date"))
+    return Age(zone, F("at"), F("birth_date"))
 
 
 def _window(last_days: int) -> QuerySet[Any]:
@@ -101,8 +94,8 @@ def _hours_ahead() -> Any:
 
 
 def _holds(condition: Q) -> Any:
-    """True or false, never unknown."""
-    return Case(When(condition, then=Value(True)), default=Value(False))
+    """True or false, of columns that are never NULL."""
+    return ExpressionWrapper(condition, output_field=BooleanField())
 
 
 def _id_of(field: str) -> Any:

@@ -291,7 +291,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='patient',
-            index=models.Index(fields=['birth_date'], name='patient_by_birth_date'),
+            index=models.Index(fields=['birth_date'], include=('id', 'clinic', 'timezone'), name='patient_by_birth_date'),
         ),
         migrations.AddIndex(
             model_name='patient',
@@ -319,7 +319,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='appointment',
-            index=models.Index(fields=['starts_at', 'id'], name='appointment_by_start'),
+            index=models.Index(fields=['starts_at', 'id'], include=('patient', 'state'), name='appointment_by_start'),
         ),
         migrations.AddConstraint(
             model_name='appointment',

@@ -5,7 +5,7 @@ holds for; ``sentence`` says it. ``values_at`` and ``read_event`` fetch the valu
 Random trees over random rows prove in tests/workflows/test_conditions_agree.py that the readings agree.
 """
 
-from workflows.conditions.meanings import Column
+from workflows.conditions.meanings import Column, Numeric
 from workflows.conditions.operators import Operator, operators, operators_for
 from workflows.conditions.parsing import parse
 from workflows.conditions.population import NotAPopulationQuestion, audience, matching, split
@@ -23,6 +23,7 @@ __all__ = [
     "FactRef",
     "Group",
     "NotAPopulationQuestion",
+    "Numeric",
     "Operator",
     "Verdict",
     "asked",

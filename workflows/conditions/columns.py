@@ -15,6 +15,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db.models import (
     DateField,
     DateTimeField,
+    Exists,
     ExpressionWrapper,
     F,
     Field,
@@ -52,7 +53,12 @@ def with_facts(
         field = queryset.query.annotations[asked].output_field
         named = {typed_name: typed(fact, F(asked), field)}
         queryset = queryset.annotate(**named) if select else queryset.alias(**named)
-        columns[ref] = Column(typed_name, fact.kind, fact.kind is ValueKind.DATE and not _has_time(field))
+        columns[ref] = Column(
+            typed_name,
+            fact.kind,
+            day=fact.kind is ValueKind.DATE and not _has_time(field),
+            known=isinstance(queryset.query.annotations[asked], Exists),
+        )
     return queryset, columns
 
 
@@ -83,6 +89,8 @@ def _number(expression: Any, field: Field[Any, Any]) -> Any:
 
     Integers stay integers in the database: over a whole population, casting every row is not free.
     """
+    if isinstance(field, Numeric):
+        return expression  # of a kind of its own, which knows best how it is compared
     if isinstance(field, IntegerField):
         return ExpressionWrapper(expression, output_field=Numeric())
     number: Any = Cast(expression, Numeric())

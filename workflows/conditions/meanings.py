@@ -27,11 +27,13 @@ class Numeric(DecimalField):
 
 
 class Column(NamedTuple):
-    """A fact as an annotation of a query. ``day`` tells a date without a time from a moment."""
+    """A fact as an annotation of a query. ``day`` tells a date without a time from a moment; what is ``known`` has a
+    value for every row."""
 
     name: str
     kind: ValueKind
     day: bool = False
+    known: bool = False
 
 
 def _span_q(column: Column, low: Any, below: Any) -> Q:

@@ -97,8 +97,15 @@ def _group_q(group: Group, columns: Mapping[FactRef, Column]) -> Q:
         return Q()
     parts = [_node_q(each, columns) for each in group.of]
     if group.kind == "none":
-        return reduce(and_, (Q(IsNotTrue(ExpressionWrapper(part, BooleanField()))) for part in parts))
-    return reduce(and_ if group.kind == "all" else or_, parts)
+        parts = [_not(each, part, columns) for each, part in zip(group.of, parts, strict=True)]
+    return reduce(or_ if group.kind == "any" else and_, parts)
+
+
+def _not(node: Condition | Group, part: Q, columns: Mapping[FactRef, Column]) -> Q:
+    """TRUE where the node does not hold. PostgreSQL plans NOT EXISTS as one anti join, and IS NOT TRUE row by row."""
+    if all(columns[leaf.ref].known for leaf in node.leaves()):
+        return ~part
+    return Q(IsNotTrue(ExpressionWrapper(part, BooleanField())))
 
 
 def _node_q(node: Condition | Group, columns: Mapping[FactRef, Column]) -> Q:
