@@ -23,6 +23,7 @@ from careops.lib import clock
 from workflows.catalogue import Cause, because_of
 from workflows.catalogue.ports import Channel, Fate, Sent, channels, ops_alert
 from workflows.models import Delivery, Endpoint, QueueState, StepRun
+from workflows.models.event_record import wake
 from workflows.models.lease import claim, finish, hold_claimed, note, reap, release
 from workflows.outbox import IN_A_ROW, PATIENCE, Outbox
 from workflows.outbox import SIDE_BY_SIDE as SIDE_BY_SIDE  # the drain has so many threads for us
@@ -233,10 +234,9 @@ def _tell(row: Delivery) -> None:
 
 def wake_steps(rows: Sequence[Delivery]) -> None:
     """The steps that wait for these deliveries' answers are due again. One that is held waits for a person's word."""
-    if rows:
-        StepRun.objects.filter(awaits__in=[row.key for row in rows], state=QueueState.WAITING).update(
-            state=QueueState.DUE, rested=True, due_at=clock.Now()
-        )
+    waiting = StepRun.objects.filter(awaits__in=[row.key for row in rows], state=QueueState.WAITING)
+    if rows and waiting.update(state=QueueState.DUE, rested=True, due_at=clock.Now()):
+        wake()
 
 
 def reap_lost() -> int:

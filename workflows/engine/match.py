@@ -67,8 +67,7 @@ def match(events: Sequence[EventRecord], programs: Sequence[Program], *, isolate
             answers = Answers({}, event.occurred_at)
             verdicts.add(event, {each: _ask_alone(event, each, answers) for each in audience.programs})
         return verdicts
-    with transaction.atomic():
-        found = gather([Question(event, event.occurred_at, audience.refs, {}) for event, audience in asked])
+    found = gather([Question(event, event.occurred_at, audience.refs, {}) for event, audience in asked])
     for (event, audience), values in zip(asked, found, strict=True):
         answers = Answers(values, event.occurred_at)
         verdicts.add(event, {each: each.conditions.weigh(answers) for each in audience.programs})
