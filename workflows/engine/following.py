@@ -20,7 +20,7 @@ from workflows.catalogue.event import events as declared
 from workflows.catalogue.ports import ops_alert
 from workflows.engine.lost import is_lost
 from workflows.engine.plan import listening, plan, wanted_by_reactions
-from workflows.models import EventBatch, EventRecord, Lane, NonMatch
+from workflows.models import EventBatch, EventRecord, Lane, NonMatch, QueueState
 from workflows.models.lease import claim
 
 log = logging.getLogger(__name__)
@@ -81,25 +81,28 @@ def _start(batch: EventBatch, at: datetime, *, at_once: bool) -> None:
 
 
 def _split(batch: EventBatch) -> None:
-    """Every event of it becomes a batch of its own, to be acted upon alone."""
     with transaction.atomic():
         if _take(batch):
-            events = EventRecord.objects.filter(position__range=(batch.first, batch.last), quiet=False)
-            rows: Iterable[Any] = events.order_by("position").values_list("position", "name")
-            EventBatch.objects.bulk_create(
-                EventBatch(first=position, last=position, names=[name], alone=True) for position, name in rows
-            )
+            _make_single(batch)
+
+
+def _make_single(batch: EventBatch) -> None:
+    """Every event of it becomes a batch of its own, to be acted upon alone."""
+    events = EventRecord.objects.filter(position__range=(batch.first, batch.last), quiet=False)
+    rows: Iterable[Any] = events.order_by("position").values_list("position", "name")
+    EventBatch.objects.bulk_create(
+        EventBatch(first=position, last=position, names=[name], alone=True) for position, name in rows
+    )
 
 
 def _park(batch: EventBatch, error: str) -> None:
-    """Act upon the event no more and tell people: it cannot be read, or what it sets off cannot."""
     with transaction.atomic():
         if _take(batch):
-            park(batch, error)
+            _tell(batch, error)
 
 
-def park(batch: EventBatch, error: str) -> None:
-    """The one event of the batch is left as it is, with the reason beside it."""
+def _tell(batch: EventBatch, error: str) -> None:
+    """The one event of the batch is acted upon no more: it cannot be read, or what it sets off cannot."""
     # Only the id: its row may be what cannot be loaded.
     pk = EventRecord.objects.filter(position=batch.first).values_list("pk", flat=True).get()
     NonMatch.objects.create(event_id=pk, automations=[], verdicts=[{"refused": "broken", "error": error}])
@@ -111,8 +114,11 @@ def park(batch: EventBatch, error: str) -> None:
 
 
 def give_up(lost: Iterable[EventBatch]) -> None:
-    """Of batches taken back from workers that vanished, park the single events that took three of them down."""
+    """Of batches taken back from workers that vanished, try those no more that took three of them down alone."""
     for batch in lost:
-        if batch.state == "failed":
-            park(batch, "crashed")
+        if batch.state == QueueState.FAILED:
+            if batch.first == batch.last:
+                _tell(batch, "crashed")
+            else:
+                _make_single(batch)
             batch.delete()
