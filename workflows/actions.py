@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -26,7 +26,7 @@ from workflows.catalogue import (
     facts,
 )
 from workflows.catalogue.machine import Machine, machines
-from workflows.models import Endpoint
+from workflows.models import Delivery, Endpoint
 
 UNITS = {
     "minutes": timedelta(minutes=1),
@@ -156,23 +156,32 @@ class WebhookForm(forms.Form):
 
 def call_webhook(step: Step, given: Mapping[str, Any]) -> Outcome:
     """Queue a signed POST and wait for its answer, which becomes this step's result."""
+    return call_webhooks([step], given)[0]
+
+
+def call_webhooks(steps: Sequence[Step], given: Mapping[str, Any]) -> Sequence[Outcome]:
+    """The same for many runs that stand at the same step."""
+    endpoint = given["endpoint"]
+    if endpoint.state == Endpoint.State.DISABLED:
+        raise StepFailed("endpoint_disabled", _t("The webhook endpoint is switched off."))
+    deliveries = [step.delivery(endpoint, _body(step)) for step in steps]
+    Delivery.queue(deliveries)
+    return [Answer(delivery.key) for delivery in deliveries]
+
+
+def _body(step: Step) -> dict[str, Any]:
     event = step.event
-    return Answer(
-        step.deliver(
-            given["endpoint"].pk,
-            {
-                "type": event.name,
-                "timestamp": event.occurred_at.isoformat(),
-                "data": {
-                    "event": str(event.uid),
-                    "subject": {"type": event.subject_type, "id": str(event.subject_id)},
-                    "patient": str(event.patient_id) if event.patient_id else None,
-                    **event.data,
-                },
-                "step": step.key,
-            },
-        )
-    )
+    return {
+        "type": event.name,
+        "timestamp": event.occurred_at.isoformat(),
+        "data": {
+            "event": str(event.uid),
+            "subject": {"type": event.subject_type, "id": str(event.subject_id)},
+            "patient": str(event.patient_id) if event.patient_id else None,
+            **event.data,
+        },
+        "step": step.key,
+    }
 
 
 def transition_choices() -> list[tuple[str, list[tuple[str, Any]]]]:
@@ -228,7 +237,8 @@ for _action in (
     Action(name="stop", label=_("Stop here"), form=StopForm, icon="stop_circle",
            run=lambda step, given: Stop(given["reason"]), needs=lambda given, subject_type: frozenset(),
            says=lambda given: _t("stop here")),
-    Action(name="call_webhook", label=_("Call a webhook"), form=WebhookForm, run=call_webhook, icon="webhook",
+    Action(name="call_webhook", label=_("Call a webhook"), form=WebhookForm, run=call_webhook,
+           run_many=call_webhooks, icon="webhook",
            needs=lambda given, subject_type: frozenset(["workflows.call_endpoint"]),
            says=lambda given: _t("call the webhook “%(name)s”") % {"name": given["endpoint"].name}),
     Action(name="perform_transition", label=_("Move the record"), form=TransitionForm, run=perform_transition,

@@ -96,8 +96,8 @@ class Step(Protocol):
     def fact(self, name: str, **parameters: int) -> Any:
         """The value of a fact as of this attempt, or None where there is none."""
 
-    def deliver(self, endpoint_id: str, body: Mapping[str, Any]) -> str:
-        """Queue a webhook, once per step; returns the delivery's key. Raises StepFailed when it cannot be."""
+    def delivery(self, endpoint: Any, body: Mapping[str, Any]) -> Any:
+        """A webhook for the endpoint, under this step's key: however often it is queued, it is one."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -14,12 +14,11 @@ from django.utils.translation import gettext as _
 
 from careops.access.actor import Actor
 from workflows.catalogue.action import StepFailed
-from workflows.catalogue.recording import Cause, cause
+from workflows.catalogue.recording import Cause
 from workflows.conditions import ref
 from workflows.engine.facts import Question, gather
 from workflows.engine.program import Program, program
 from workflows.models import Delivery, Endpoint, EventRecord, StepRun
-from workflows.models.event_record import wake_sender
 
 
 class Loaded:
@@ -86,14 +85,9 @@ class StepContext:
         asked = ref(name, parameters)
         return gather([Question(self.event, self.at, frozenset([asked]), {})])[0].get(asked)
 
-    def deliver(self, endpoint_id: str, body: Mapping[str, Any]) -> str:
-        """Queue a webhook for the endpoint, once per step; returns the delivery's key."""
-        endpoint = Endpoint.objects.filter(pk=endpoint_id).first()
-        if endpoint is None:
-            raise StepFailed("endpoint_gone", _("The webhook endpoint does not exist any more."))
-        if endpoint.state == Endpoint.State.DISABLED:
-            raise StepFailed("endpoint_disabled", _("The webhook endpoint is switched off."))
-        delivery = Delivery(
+    def delivery(self, endpoint: Endpoint, body: Mapping[str, Any]) -> Delivery:
+        """A webhook for the endpoint, which nobody has queued yet."""
+        return Delivery(
             channel="webhook",
             key=self.key,
             subject_type=self.event.subject_type,
@@ -103,7 +97,4 @@ class StepContext:
             step=self.row,
             lane=self.row.lane,
             body=dict(body),
-        ).because_of(cause())
-        Delivery.objects.bulk_create([delivery], ignore_conflicts=True)
-        wake_sender()
-        return self.key
+        ).because_of(self.cause)

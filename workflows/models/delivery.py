@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Sequence
+from typing import ClassVar, Self
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -10,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from careops.lib.ids import uuid7
 from workflows.catalogue.recording import Cause
 from workflows.models.endpoint import Endpoint
-from workflows.models.event_record import EventRecord
+from workflows.models.event_record import EventRecord, wake_sender
 from workflows.models.queue import Queued
 from workflows.models.run import StepRun
 
@@ -53,6 +54,12 @@ class Delivery(Queued):
                 fields=["subject_type", "subject_id"], name="delivery_of_subject"
             ),  # a message's page
         ]
+
+    @classmethod
+    def queue(cls, deliveries: Sequence[Self]) -> None:
+        """Hand them to the senders when this transaction commits; a key that is known already is left out."""
+        cls.objects.bulk_create(deliveries, ignore_conflicts=True)
+        wake_sender()
 
     def because_of(self, cause: Cause) -> Delivery:
         """Remember the chain of events this delivery belongs to: what it causes goes on from there."""

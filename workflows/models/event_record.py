@@ -158,8 +158,7 @@ class TableSink:
         delivery = Delivery(
             channel=channel, key=key, subject_type=subject._meta.label, subject_id=subject.pk, lane=lane
         ).because_of(cause())
-        Delivery.objects.bulk_create([delivery], ignore_conflicts=True)
-        wake_sender()
+        Delivery.queue([delivery])
 
 
 def entered(subject_type: str, ids: Sequence[uuid.UUID]) -> Iterable[tuple[uuid.UUID, str, datetime]]:

@@ -123,7 +123,8 @@ def finish(model: type[Q], rows: Sequence[Q], names: Sequence[str]) -> list[Q]:
     """Write these fields of the rows that are still ours, all in one statement, and return those."""
     if not rows:
         return []
-    columns = {field.attname: field for field in map(model._meta.get_field, ["id", "fence", *names])}
+    fields: list[Any] = [model._meta.get_field(name) for name in ("id", "fence", *names)]
+    columns = {field.attname: field for field in fields}
     table, types = model._meta.db_table, ", ".join(_typed(field) for field in columns.values())
     changes = ", ".join(
         f'"{columns[name].column}" = new."{columns[name].column}"' for name in list(columns)[2:]
