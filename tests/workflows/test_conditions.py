@@ -88,15 +88,21 @@ def test_what_trees_have_in_common_is_answered_and_judged_once():
             {"all": [leaf("traveller.age", "seventh_in_test"), leaf("traveller.name", "has_value")]}
         )
         second = parse(
-            {"none": [leaf("traveller.age", "seventh_in_test"), leaf("traveller.age", "at_least", 8)]}
+            {
+                "none": [
+                    leaf("traveller.age", "seventh_in_test"),
+                    leaf("traveller.age", "at_least", 8),
+                    leaf("traveller.age", "at_least", 7),
+                ]
+            }  # fmt: skip
         )
     answers = Answers({ref("traveller.age"): 7, ref("traveller.name"): "Ann"}, AT)
     verdicts = [tree.weigh(answers) for tree in (first, second)]
     assert asked == [7]
     assert [verdict.holds for verdict in verdicts] == [True, False]
-    assert [verdict.brief for verdict in verdicts] == [{"held": "11"}, {"held": "10"}]
+    assert [verdict.brief for verdict in verdicts] == [{"held": "11"}, {"held": "101"}]
     assert verdicts[0].saw is verdicts[1].saw
-    assert verdicts[1].trace == {"saw": {"traveller.age": 7}, "held": "10"}
+    assert verdicts[1].trace == {"saw": {"traveller.age": 7}, "held": "101"}
 
 
 def test_what_a_payload_holds_is_read_as_what_each_condition_compares_it_with():
