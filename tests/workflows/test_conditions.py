@@ -94,7 +94,7 @@ def test_what_trees_have_in_common_is_answered_and_judged_once():
                     leaf("traveller.age", "at_least", 8),
                     leaf("traveller.age", "at_least", 7),
                 ]
-            }  # fmt: skip
+            }
         )
     answers = Answers({ref("traveller.age"): 7, ref("traveller.name"): "Ann"}, AT)
     verdicts = [tree.weigh(answers) for tree in (first, second)]

@@ -15,7 +15,7 @@ from tests.workflows.support import STOP, live, settle, work_off
 from workflows.catalogue import Action, Done, StepFailed, actions, quietly
 from workflows.engine import following
 from workflows.engine.dispatch import dispatch
-from workflows.models import EventBatch, EventRecord, NonMatch, Run, StepRun
+from workflows.models import Delivery, Endpoint, EventBatch, EventRecord, NonMatch, Run, StepRun
 from workflows.models.lease import claim, reap
 
 SYSTEM = Actor.system()
@@ -227,3 +227,37 @@ def test_an_event_that_takes_three_workers_down_is_parked_and_people_are_told(pa
     assert NonMatch.objects.get(event=event).verdicts == [{"refused": "broken", "error": "crashed"}]
     assert Task.objects.filter(dedupe_key=f"alert:event-broken:{event.pk}").count() == 1
     assert not Run.objects.filter(event=event).exists()
+
+
+# ── Webhooks ────────────────────────────────────────────────────────────────────────────────────────────────
+def test_the_webhooks_of_many_runs_are_queued_together_each_with_its_own_cause(
+    db, django_assert_max_num_queries
+):
+    partner = Endpoint.objects.create(name="Partner", url="https://partner.example/")
+    live("patient.onboarded", {"action": "call_webhook", "parameters": {"endpoint": str(partner.pk)}})
+    settle()
+    patients = [PatientFactory() for _one in range(12)]
+    settle()
+    onboard(*patients)
+    dispatch()
+    with django_assert_max_num_queries(20):
+        following.work("me")
+    assert steps() == [("call_webhook_1", "waiting")] * 12
+    found = {delivery.body["data"]["patient"]: delivery for delivery in Delivery.objects.all()}
+    assert found.keys() == {str(patient.pk) for patient in patients}
+    for delivery in found.values():
+        run = Run.objects.get(event=delivery.event)
+        assert (delivery.key, delivery.caused_by_id) == (f"run:{run.pk}:call_webhook_1", run.pk)
+        assert (delivery.step_id, delivery.depth) == (run.steps.get().pk, 1)
+        assert delivery.correlation_id == run.event.correlation_id
+
+
+def test_an_endpoint_that_is_switched_off_is_called_by_nobody(patient):
+    partner = Endpoint.objects.create(name="Partner", url="https://partner.example/")
+    live("patient.onboarded", {"action": "call_webhook", "parameters": {"endpoint": str(partner.pk)}})
+    partner.perform("disable", by=SYSTEM)
+    onboard(patient)
+    work_off()
+    assert not Delivery.objects.exists()
+    step = StepRun.objects.get(key="call_webhook_1")
+    assert (step.state, step.error_code) == ("failed", "endpoint_disabled")
