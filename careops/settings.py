@@ -52,6 +52,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django.contrib.humanize",
+    "django.contrib.postgres",  # indexes that name their class of operators
     "allauth",
     "allauth.account",
     "allauth.mfa",

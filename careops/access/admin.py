@@ -25,6 +25,8 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 from careops.access import roles, second_factor, step_up
 from careops.access.actor import Actor
 from careops.access.models import AuditEntry, User
+from careops.lib.lists import BoundedList
+from careops.lib.paging import BoundedPaginator
 
 # allauth's own admins would show seeds, and mark addresses as confirmed that nobody confirmed.
 admin.site.unregister([Authenticator, EmailAddress, Group])
@@ -40,7 +42,18 @@ class RolesField(ModelMultipleChoiceField):
         return role_label(obj)
 
 
-class ReadOnlyAdmin(ModelAdmin):
+class ListAdmin(ModelAdmin):
+    """Its list is counted as far as people turn its pages, as a record's is (careops/surfaces/records.py)."""
+
+    paginator = BoundedPaginator
+    show_full_result_count = False
+    list_sections = ()
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[BoundedList]:
+        return BoundedList
+
+
+class ReadOnlyAdmin(ListAdmin):
     """A list to look at."""
 
     actions = None
@@ -56,7 +69,7 @@ class ReadOnlyAdmin(ModelAdmin):
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, ModelAdmin):
+class UserAdmin(DjangoUserAdmin, ListAdmin):
     """People who sign in. What they may do is a matter of roles; only a superuser touches a superuser."""
 
     form = UserChangeForm
@@ -176,7 +189,6 @@ class AuditEntryAdmin(ReadOnlyAdmin):
     list_filter_submit = True
     search_fields = ("=patient_id", "=actor_id", "=correlation_id")
     search_help_text = _("The id of a patient, of whoever acted, or of a request")
-    show_full_result_count = False
 
 
 @admin.register(Group)

@@ -15,7 +15,6 @@ from django.contrib import messages
 from django.contrib.admin.utils import flatten, flatten_fieldsets
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
@@ -25,6 +24,7 @@ from django.views.decorators.http import require_http_methods
 from unfold.decorators import display
 
 from careops.access.actor import Actor
+from careops.lib.lists import badge
 from careops.surfaces.dress import dressed
 from careops.surfaces.records import RecordAdmin
 from workflows.catalogue.errors import Conflict, IllegalTransition
@@ -57,8 +57,7 @@ class MachineAdmin(RecordAdmin):
     @display(description=gettext_lazy("state"), ordering="state")
     def state_badge(self, record: Machine) -> SafeString:
         """The state as a coloured label, for lists and for read-only fields."""
-        label = {"text": self.model.states()[record.state], "type": self.state_colors.get(record.state, "")}
-        return render_to_string("unfold/helpers/label.html", label)
+        return badge(self.model.states()[record.state], self.state_colors.get(record.state, ""))
 
     def get_readonly_fields(self, request: HttpRequest, obj: Machine | None = None) -> list[str]:
         named = [*flatten(self.fields or ()), *flatten_fieldsets(self.fieldsets or ())]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import RangeDateFilter
@@ -17,7 +17,7 @@ from labs.admin.shown import ShownInline
 from labs.modalities import all_statuses
 from labs.models import LabOrder, LabOrderStatus, Report, Requisition
 from labs.models.lab_order import JUNCTION
-from patients.admin.choosing import ChoosesPatient
+from patients.admin.choosing import ChoosesPatient, has_digit
 
 #: The high-level word of a status → its badge.
 COLORS = {
@@ -91,7 +91,7 @@ class LabOrderAdmin(ChoosesPatient, MachineAdmin):
     list_filter_submit = True
     list_select_related = ("patient", "lab_test", "practitioner")
     search_fields = ("sample_id",)
-    search_help_text = _("A sample id, the lab's order id, or the beginning of the patient's last name")
+    search_help_text = _("A sample id, the lab's order id, or the beginning of the patient's name")
     autocomplete_fields = ("patient", "lab_test", "practitioner")
     readonly_fields = ("exact_status", "reason", "created_at")
     fieldsets = (
@@ -105,16 +105,8 @@ class LabOrderAdmin(ChoosesPatient, MachineAdmin):
     def exact_status(self, order: LabOrder) -> str:
         return order.state
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[QuerySet[Any], bool]:
-        """By number or by person, never by both at once: each has an index, the two together have none."""
-        term = search_term.strip()
-        if not term:
-            return queryset, False
-        if any(character.isdigit() for character in term):
-            return queryset.filter(Q(sample_id=term) | Q(vendor=JUNCTION, external_id=term)), False
-        return queryset.filter(patient__last_name__istartswith=term), False
+    def by_number(self, term: str) -> Q | None:
+        return Q(sample_id=term) | Q(vendor=JUNCTION, external_id=term) if has_digit(term) else None
 
     def get_readonly_fields(self, request: HttpRequest, obj: LabOrder | None = None) -> list[Any]:
         """An order goes over neither to another patient nor to another order of the lab's."""

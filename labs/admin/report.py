@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.db.models import Q
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import TabularInline
@@ -11,7 +12,7 @@ from unfold.decorators import display
 
 from careops.surfaces.admin import MachineAdmin
 from labs.models import Report, Result
-from patients.admin.choosing import ChoosesPatient
+from patients.admin.choosing import ChoosesPatient, has_digit
 
 STATE_COLORS = {"preliminary": "warning", "final": "success", "corrected": "primary"}
 
@@ -62,8 +63,8 @@ class ReportAdmin(ChoosesPatient, MachineAdmin):
     list_filter = ("state", ("released_at", admin.EmptyFieldListFilter), ("created_at", RangeDateFilter))
     list_filter_submit = True
     list_select_related = ("patient", "order")
-    search_fields = ("specimen_number__exact", "patient__last_name__istartswith")
-    search_help_text = _("A specimen number, or the beginning of the patient's last name")
+    search_fields = ("specimen_number",)
+    search_help_text = _("A specimen number, or the beginning of the patient's name")
     readonly_fields = ("order", "released_at", "created_at")
     fields = (
         ("order", "specimen_number"),
@@ -76,6 +77,9 @@ class ReportAdmin(ChoosesPatient, MachineAdmin):
     @display(description=_("released"), boolean=True, ordering="released_at")
     def is_released(self, report: Report) -> bool:
         return not report.is_withheld()
+
+    def by_number(self, term: str) -> Q | None:
+        return Q(specimen_number=term) if has_digit(term) else None
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.db.models import Q
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import RangeDateFilter
 
 from careops.surfaces.admin import MachineAdmin
 from labs.models import Requisition
-from patients.admin.choosing import ChoosesPatient
+from patients.admin.choosing import ChoosesPatient, has_digit
 
 STATE_COLORS = {"created": "info", "issued": "primary", "fulfilled": "success", "cancelled": "danger"}
 
@@ -21,10 +22,13 @@ class RequisitionAdmin(ChoosesPatient, MachineAdmin):
     list_filter = ("state", ("created_at", RangeDateFilter))
     list_filter_submit = True
     list_select_related = ("patient", "order")
-    search_fields = ("number__exact", "patient__last_name__istartswith")
-    search_help_text = _("A form number, or the beginning of the patient's last name")
+    search_fields = ("number",)
+    search_help_text = _("A form number, or the beginning of the patient's name")
     readonly_fields = ("order", "issued_at", "created_at")
     fields = (("order", "number"), ("issued_at", "created_at"))
+
+    def by_number(self, term: str) -> Q | None:
+        return Q(number=term) if has_digit(term) else None
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django.http import HttpRequest
-from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import TabularInline
 from unfold.decorators import display
+
+from careops.lib.lists import badge
 
 
 class ShownInline(TabularInline):
@@ -20,8 +21,7 @@ class ShownInline(TabularInline):
 
     @display(description=_("state"))
     def state_badge(self, record: Any) -> SafeString:
-        label = {"text": record.get_state_display(), "type": self.state_colors.get(record.state, "")}
-        return render_to_string("unfold/helpers/label.html", label)
+        return badge(record.get_state_display(), self.state_colors.get(record.state, ""))
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

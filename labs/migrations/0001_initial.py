@@ -57,7 +57,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'lab order',
                 'verbose_name_plural': 'lab orders',
-                'ordering': ['-created_at'],
+                'ordering': ['-created_at', '-id'],
             },
         ),
         migrations.CreateModel(
@@ -79,7 +79,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'lab report',
                 'verbose_name_plural': 'lab reports',
-                'ordering': ['-created_at'],
+                'ordering': ['-created_at', '-id'],
             },
         ),
         migrations.CreateModel(
@@ -98,7 +98,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'requisition',
                 'verbose_name_plural': 'requisitions',
-                'ordering': ['-created_at'],
+                'ordering': ['-created_at', '-id'],
             },
         ),
         migrations.CreateModel(
@@ -152,6 +152,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='laborder',
+            index=models.Index(fields=['-created_at', '-id'], name='labs_order_newest'),
+        ),
+        migrations.AddIndex(
+            model_name='laborder',
             index=models.Index(fields=['patient', '-created_at'], name='labs_order_of_patient'),
         ),
         migrations.AddIndex(
@@ -176,11 +180,19 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='report',
+            index=models.Index(fields=['-created_at', '-id'], name='labs_report_newest'),
+        ),
+        migrations.AddIndex(
+            model_name='report',
             index=models.Index(fields=['patient', '-created_at'], name='labs_report_of_patient'),
         ),
         migrations.AddIndex(
             model_name='report',
             index=models.Index(fields=['state', '-created_at'], name='labs_report_by_state'),
+        ),
+        migrations.AddIndex(
+            model_name='report',
+            index=models.Index(condition=models.Q(('specimen_number', ''), _negated=True), fields=['specimen_number'], name='labs_report_specimen'),
         ),
         migrations.AddConstraint(
             model_name='report',
@@ -192,7 +204,15 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='requisition',
+            index=models.Index(fields=['-created_at', '-id'], name='labs_requisition_newest'),
+        ),
+        migrations.AddIndex(
+            model_name='requisition',
             index=models.Index(fields=['state', '-created_at'], name='labs_requisition_by_state'),
+        ),
+        migrations.AddIndex(
+            model_name='requisition',
+            index=models.Index(condition=models.Q(('number', ''), _negated=True), fields=['number'], name='labs_requisition_number'),
         ),
         migrations.AddConstraint(
             model_name='requisition',

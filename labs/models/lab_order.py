@@ -110,7 +110,7 @@ class LabOrder(Machine):
     class Meta:
         verbose_name = _("lab order")
         verbose_name_plural = _("lab orders")
-        ordering = ["-created_at"]
+        ordering = ["-created_at", "-id"]
         constraints = [
             models.CheckConstraint(
                 condition=Q(state__in=[status.name for status in all_statuses()]), name="laborder_state_known"
@@ -123,6 +123,7 @@ class LabOrder(Machine):
             ),
         ]
         indexes = [
+            models.Index(fields=["-created_at", "-id"], name="labs_order_newest"),  # the list
             models.Index(
                 fields=["patient", "-created_at"], name="labs_order_of_patient"
             ),  # a patient's lab orders

@@ -58,7 +58,7 @@ class Report(Machine):
     class Meta:
         verbose_name = _("lab report")
         verbose_name_plural = _("lab reports")
-        ordering = ["-created_at"]
+        ordering = ["-created_at", "-id"]
         constraints = [
             models.CheckConstraint(
                 condition=Q(state__in=["preliminary", "final", "corrected"]), name="report_state_known"
@@ -68,10 +68,15 @@ class Report(Machine):
             ),
         ]
         indexes = [
+            models.Index(fields=["-created_at", "-id"], name="labs_report_newest"),  # the list
             models.Index(
                 fields=["patient", "-created_at"], name="labs_report_of_patient"
             ),  # a patient's results
             models.Index(fields=["state", "-created_at"], name="labs_report_by_state"),  # the list, by state
+            # The list, by the number on the tube.
+            models.Index(
+                fields=["specimen_number"], name="labs_report_specimen", condition=~Q(specimen_number="")
+            ),
             # The API: "what changed since?".
             models.Index(fields=["updated_at", "id"], name="labs_report_changed"),
         ]

@@ -47,7 +47,7 @@ class Requisition(Machine):
     class Meta:
         verbose_name = _("requisition")
         verbose_name_plural = _("requisitions")
-        ordering = ["-created_at"]
+        ordering = ["-created_at", "-id"]
         constraints = [
             models.CheckConstraint(
                 condition=Q(state__in=["created", "issued", "fulfilled", "cancelled"]),
@@ -61,9 +61,11 @@ class Requisition(Machine):
             ),
         ]
         indexes = [
-            models.Index(
-                fields=["state", "-created_at"], name="labs_requisition_by_state"
-            )  # the list, by state
+            models.Index(fields=["-created_at", "-id"], name="labs_requisition_newest"),  # the list
+            # The list, by state.
+            models.Index(fields=["state", "-created_at"], name="labs_requisition_by_state"),
+            # The list, by the number on the form.
+            models.Index(fields=["number"], name="labs_requisition_number", condition=~Q(number="")),
         ]
 
     def __str__(self) -> str:

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import TabularInline
@@ -20,7 +20,7 @@ from orders.facts import days_since
 from orders.models import Order, OrderLine
 from orders.models.order import total_cents
 from orders.states import OPEN, UNPAID
-from patients.admin.choosing import ChoosesPatient, named
+from patients.admin.choosing import ChoosesPatient
 
 
 class WaitingFilter(admin.SimpleListFilter):
@@ -94,7 +94,9 @@ class OrderAdmin(ChoosesPatient, MachineAdmin):
     list_filter_submit = True
     list_select_related = ("patient",)
     search_fields = ("number",)
-    search_help_text = _("An order's number (O-10023), or the beginning of the patient's name")
+    search_help_text = _(
+        "An order's number (O-10023), or the beginning of the patient's name or record number"
+    )
     autocomplete_fields = ("patient",)
     readonly_fields = ("number", "state_entered_at", "total", "cancel_reason", "created_at")
     inlines = (LineInline,)
@@ -111,16 +113,8 @@ class OrderAdmin(ChoosesPatient, MachineAdmin):
         rows = super().scope(request).annotate(at=Now())
         return rows.annotate(cents=total_cents(), waited=days_since("state_entered_at"))
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[QuerySet[Any], bool]:
-        """By number or by person, never by both at once: each has an index, and the two together have none."""
-        term = search_term.strip()
-        if not term:
-            return queryset, False
-        if term.upper().startswith("O-"):
-            return queryset.filter(number=term.upper()), False
-        return named(queryset, term, ("patient__last_name", "patient__first_name", "patient__mrn")), False
+    def by_number(self, term: str) -> Q | None:
+        return Q(number=term.upper()) if term.upper().startswith("O-") else None
 
     def get_readonly_fields(self, request: HttpRequest, obj: Order | None = None) -> list[str]:
         """An order does not go over to another patient."""

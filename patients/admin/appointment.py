@@ -10,10 +10,11 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from unfold.contrib.filters.admin import RangeDateFilter
 
 from careops.lib import clock
 from careops.surfaces.admin import MachineAdmin
-from patients.admin.choosing import ChoosesPatient, named
+from patients.admin.choosing import ChoosesPatient
 from patients.models import Appointment
 
 #: Name in the address → label, first day from today, days.
@@ -56,11 +57,18 @@ class AppointmentAdmin(ChoosesPatient, MachineAdmin):
         "no_show": "danger",
     }
     list_display = ("starts_at", "patient_name", "service", "practitioner", "state_badge", "clinic")
-    list_filter = (WhenFilter, "state", "practitioner", "service", "clinic")
+    list_filter = (
+        WhenFilter,
+        ("starts_at", RangeDateFilter),
+        "state",
+        "practitioner",
+        "service",
+        "clinic",
+    )
+    list_filter_submit = True
     list_select_related = ("patient", "practitioner", "clinic")
-    date_hierarchy = "starts_at"
     search_fields = ("patient__last_name",)
-    search_help_text = _("The beginning of the patient's name")
+    search_help_text = _("The beginning of the patient's name or record number")
     autocomplete_fields = ("patient",)
     readonly_fields = ("cancel_reason", "rescheduled_from")
     fieldsets = (
@@ -70,11 +78,6 @@ class AppointmentAdmin(ChoosesPatient, MachineAdmin):
         ),
         (_("What became of it"), {"fields": (("cancel_reason", "rescheduled_from"),)}),
     )
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[QuerySet[Any], bool]:
-        return named(queryset, search_term, ("patient__last_name", "patient__first_name")), False
 
     def get_readonly_fields(self, request: HttpRequest, obj: Appointment | None = None) -> list[str]:
         """It goes over to nobody else, and to another time only by the move of that name."""

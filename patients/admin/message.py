@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django import forms
 from django.contrib import admin
-from django.db.models import Model, QuerySet
+from django.db.models import Model
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import RangeDateFilter
 
 from careops.access.actor import Actor
 from careops.surfaces.admin import MachineAdmin
-from patients.admin.choosing import ChoosesPatient, named
+from patients.admin.choosing import ChoosesPatient
 from patients.models import Message
 
 
@@ -35,7 +33,7 @@ class MessageAdmin(ChoosesPatient, MachineAdmin):
     list_filter_submit = True
     list_select_related = ("patient",)
     search_fields = ("patient__last_name",)
-    search_help_text = _("The beginning of the patient's name")
+    search_help_text = _("The beginning of the patient's name or record number")
     autocomplete_fields = ("patient",)
     readonly_fields = ("to_address", "obstacle", "detail", "sent_at", "created_at")
     fieldsets = (
@@ -44,11 +42,6 @@ class MessageAdmin(ChoosesPatient, MachineAdmin):
             ("to_address", "obstacle"), ("detail", "sent_at"), "created_at",
         )}),
     )  # fmt: skip
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[QuerySet[Any], bool]:
-        return named(queryset, search_term, ("patient__last_name", "patient__first_name")), False
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """What was said stays as it was said."""

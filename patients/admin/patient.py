@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import TabularInline
 from unfold.decorators import display
 
+from careops.lib.paging import SortingPaginator
 from careops.surfaces.admin import MachineAdmin
 from patients.admin.choosing import PatientChoices, named
 from patients.models import Appointment, Message, Patient, Task
@@ -67,6 +68,7 @@ class PatientAdmin(MachineAdmin):
     list_display = ("full_name", "mrn", "birth_date", "state_badge", "practitioner", "care_team", "clinic")
     list_filter = ("state", "clinic", "care_team", "practitioner")
     list_select_related = ("practitioner", "care_team", "clinic")
+    paginator = SortingPaginator
     search_fields = ("last_name",)
     search_help_text = _(
         "The beginning of a name, email address or record number, or a date of birth (1960-03-14)"

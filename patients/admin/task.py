@@ -23,7 +23,7 @@ from careops.access.models import User
 from careops.lib import clock
 from careops.surfaces.admin import MachineAdmin
 from patients.admin.appointment import midnight
-from patients.admin.choosing import ChoosesPatient, named
+from patients.admin.choosing import ChoosesPatient
 from patients.models import Task, TaskComment
 from patients.models.task import ACTIVE
 
@@ -150,7 +150,7 @@ class TaskAdmin(ChoosesPatient, MachineAdmin):
     list_filter = (DueFilter, WhoseFilter, "state", "priority", "role", "care_team")
     list_select_related = ("patient", "assignee", "care_team")
     search_fields = ("title",)
-    search_help_text = _("The beginning of the patient's name")
+    search_help_text = _("The beginning of the patient's name or record number")
     autocomplete_fields = ("patient",)
     readonly_fields = ("about_link", "completed_at", "cancel_reason")
     fieldsets = (
@@ -159,11 +159,6 @@ class TaskAdmin(ChoosesPatient, MachineAdmin):
         (_("About"), {"fields": ("patient", "about_link", ("completed_at", "cancel_reason"))}),
     )
     inlines = (CommentInline,)
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[QuerySet[Any], bool]:
-        return named(queryset, search_term, ("patient__last_name", "patient__first_name")), False
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "checklist":

@@ -4,6 +4,7 @@ import careops.access.models
 import careops.access.roles
 import careops.lib.clock
 import careops.lib.ids
+import django.contrib.postgres.indexes
 import django.db.models.deletion
 import django.db.models.functions.text
 import django_fsm
@@ -275,19 +276,19 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='patient',
-            index=models.Index(django.db.models.functions.text.Upper('last_name'), name='patient_last_name_begins'),
+            index=models.Index(django.contrib.postgres.indexes.OpClass(django.db.models.functions.text.Upper('last_name'), name='text_pattern_ops'), name='patient_last_name_begins'),
         ),
         migrations.AddIndex(
             model_name='patient',
-            index=models.Index(django.db.models.functions.text.Upper('first_name'), name='patient_first_name_begins'),
+            index=models.Index(django.contrib.postgres.indexes.OpClass(django.db.models.functions.text.Upper('first_name'), name='text_pattern_ops'), name='patient_first_name_begins'),
         ),
         migrations.AddIndex(
             model_name='patient',
-            index=models.Index(django.db.models.functions.text.Upper('email'), name='patient_email_begins'),
+            index=models.Index(django.contrib.postgres.indexes.OpClass(django.db.models.functions.text.Upper('email'), name='text_pattern_ops'), name='patient_email_begins'),
         ),
         migrations.AddIndex(
             model_name='patient',
-            index=models.Index(django.db.models.functions.text.Upper('mrn'), name='patient_mrn_begins'),
+            index=models.Index(django.contrib.postgres.indexes.OpClass(django.db.models.functions.text.Upper('mrn'), name='text_pattern_ops'), name='patient_mrn_begins'),
         ),
         migrations.AddIndex(
             model_name='patient',

@@ -6,6 +6,8 @@ import pytest
 from django.contrib import admin
 from django.urls import NoReverseMatch, reverse
 
+from careops.lib.lists import BoundedList
+from careops.lib.paging import BoundedPaginator
 from careops.navigation import GROUPS
 from careops.surfaces.admin import MachineAdmin, RecordAdmin
 from workflows.catalogue import Machine, Record
@@ -42,6 +44,13 @@ class TestEveryAdmin:
                     assert kind == "actions_submit_line" or getattr(method, "dialog", None), (
                         f"{one} acts on GET"
                     )
+
+    def test_no_list_is_counted_to_its_end(self, model, model_admin):
+        """Nor does a hierarchy of dates read every row to tell its years."""
+        assert issubclass(model_admin.paginator, BoundedPaginator)
+        assert issubclass(model_admin.get_changelist(None), BoundedList)
+        assert not model_admin.show_full_result_count
+        assert not model_admin.date_hierarchy
 
     def test_nothing_is_deleted(self, model, model_admin, rf, django_user_model):
         request = rf.get("/")

@@ -13,10 +13,11 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import RangeDateFilter
 from unfold.decorators import display
 
+from careops.lib.lists import badge
 from careops.surfaces.links import link_to
 from careops.surfaces.readonly import ReadOnlyAdmin
 from workflows.admin.operations import buttons
-from workflows.admin.run import badge, linked
+from workflows.admin.run import linked
 from workflows.admin.timeline import TONES
 from workflows.models import Delivery, QueueState
 

@@ -21,12 +21,12 @@ from careops.access import step_up
 from careops.access.actor import Actor
 from careops.access.audit import audit
 from careops.access.models import AuditEntry
+from careops.lib.lists import badge
 from careops.lib.outbound import OutboundRefused, check_header, check_url
 from careops.lib.signing import new_secret
 from careops.surfaces.admin import MachineAdmin
 from workflows.admin.catalogue import noun
 from workflows.admin.links import page_of
-from workflows.admin.run import badge
 from workflows.admin.samples import sample_event
 from workflows.admin.timeline import TONES
 from workflows.catalogue import envelopes, events

@@ -13,12 +13,13 @@ from unfold.contrib.filters.admin import RangeDateTimeFilter
 from unfold.decorators import display
 
 from careops.access.actor import ActorKind
+from careops.lib.lists import badge
 from careops.surfaces.links import link_to
 from careops.surfaces.readonly import ReadOnlyAdmin
 from workflows.admin import timeline
 from workflows.admin.links import for_reader, page_of, patient_page
 from workflows.admin.nonmatch import names_of
-from workflows.admin.run import COLORS, badge, linked
+from workflows.admin.run import COLORS, linked
 from workflows.admin.timeline import TONES
 from workflows.catalogue import events
 from workflows.facts import ACTORS

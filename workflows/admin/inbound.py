@@ -21,10 +21,10 @@ from unfold.decorators import display
 from careops.access.actor import Actor
 from careops.access.audit import audit
 from careops.access.models import AuditEntry
+from careops.lib.lists import badge
 from careops.surfaces.readonly import ReadOnlyAdmin
 from workflows.admin.links import page_of
 from workflows.admin.operations import buttons
-from workflows.admin.run import badge
 from workflows.catalogue import inbound_sources
 from workflows.engine.operate import NotPossible, match_message
 from workflows.models import InboundMessage, QueueState

@@ -8,7 +8,6 @@ from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.loader import render_to_string
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -16,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import RangeDateFilter
 from unfold.decorators import display
 
+from careops.lib.lists import badge
 from careops.surfaces.readonly import ReadOnlyAdmin
 from workflows.admin import timeline
 from workflows.admin.dead_letters import dead_letters_view
@@ -27,10 +27,6 @@ from workflows.models import QueueState, Run, StepRun
 from workflows.traces import lines_of
 
 COLORS = {"running": "info", "done": "success", "stopped": "", "failed": "danger", "cancelled": "warning"}
-
-
-def badge(text: Any, tone: str) -> SafeString:
-    return render_to_string("unfold/helpers/label.html", {"text": text, "type": tone})
 
 
 @admin.register(Run)
