@@ -25,7 +25,7 @@ from django.db import connection, transaction
 from careops.access.actor import Actor
 from tests.factories.patients import PatientFactory
 from tests.workflows.support import live
-from workflows.models import OVER, Delivery, Endpoint, EventRecord, StepRun
+from workflows.models import OVER, Delivery, Endpoint, EventBatch, EventRecord, StepRun
 
 REPO = Path(__file__).resolve().parent.parent.parent
 #: How long it may take until something happens that must: a loaded machine of two cores is slow, not wrong.
@@ -278,12 +278,14 @@ def onboard(count: int) -> None:
 
 def left_to_do() -> int:
     """How many events and pieces of work are not over."""
-    rows = sum(model.objects.filter(state__in=UNDER_WAY).count() for model in (StepRun, Delivery))
+    rows = sum(model.objects.filter(state__in=UNDER_WAY).count() for model in (EventBatch, StepRun, Delivery))
     return rows + EventRecord.objects.filter(position=None).count()
 
 
 def done() -> int:
-    return sum(model.objects.filter(state__in=OVER).count() for model in (StepRun, Delivery))
+    """How far it is: more than before whenever something was done."""
+    over = sum(model.objects.filter(state__in=OVER).count() for model in (StepRun, Delivery))
+    return over + EventRecord.objects.exclude(position=None).count() - EventBatch.objects.count()
 
 
 def settled() -> None:
@@ -300,6 +302,6 @@ def open_rows() -> list[str]:
     """What a test has to say that waited in vain."""
     return [
         f"{row} is {row.state}, due {row.due_at}, leased {row.lease_until}, {row.error_code} {row.log[-1:]}"
-        for model in (StepRun, Delivery)
+        for model in (EventBatch, StepRun, Delivery)
         for row in model.objects.filter(state__in=UNDER_WAY)[:20]
     ]

@@ -19,7 +19,7 @@ from tests.processes.support import (
     welcome,
     worker_groups,
 )
-from workflows.models import Delivery, QueueState, Run, StepRun
+from workflows.models import Delivery, EventBatch, Queued, QueueState, Run, StepRun
 
 pytestmark = [
     pytest.mark.processes,
@@ -27,7 +27,8 @@ pytestmark = [
     pytest.mark.xdist_group("processes"),
 ]
 
-#: Whom the kills hit, in turn: workers carrying out steps, workers sending, and once in a while django-q2's own parts.
+#: Whom the kills hit, in turn: workers that follow events and carry out steps, workers that send, and once in a while
+#: django-q2's own parts.
 ROUND = (
     "steps",
     "sends",
@@ -45,18 +46,25 @@ ROUNDS = 3
 PATIENTS_PER_KILL = 16
 
 
-def at_work(group: WorkerGroup, model: type[StepRun | Delivery]) -> set[int]:
-    """The workers that hold rows at this moment. A row that died twice already is left alone: a third time would make
-    it a dead letter, as it should."""
-    names = model.objects.filter(state="running", crashes__lt=2).values_list("worker", flat=True)
+def at_work(group: WorkerGroup, *models: type[Queued]) -> set[int]:
+    """The workers that hold rows at this moment. Whoever holds a row that died twice already is left alone: a third time
+    would make it a dead letter, as it should."""
+    held = [
+        row
+        for model in models
+        for row in model.objects.filter(state="running").values_list("worker", "crashes")
+    ]
+    doomed = {worker for worker, crashes in held if crashes >= 2}
     pattern = re.compile(rf":{group.name}:(\d+):")
-    pids = {int(found[1]) for name in names if (found := pattern.search(name))}
+    pids = {
+        int(found[1]) for name, _crashes in held if name not in doomed and (found := pattern.search(name))
+    }
     return {pid for pid in pids if group.owns(pid)}
 
 
 def victims(group: WorkerGroup, whom: str) -> set[int]:
     if whom == "steps":
-        return at_work(group, StepRun)
+        return at_work(group, StepRun, EventBatch)
     if whom == "sends":
         return at_work(group, Delivery)
     return group.part(whom)
