@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from careops.access.models import AuditEntry
+from careops.lib.lists import badge
 from careops.lib.paging import BoundedPaginator, SortingPaginator
 from labs.models import LabOrder, Report, Requisition
 from orders.models import Order
@@ -116,6 +117,27 @@ def test_pages_of_found_rows_follow_each_other(at_desk: Any, root: Any, three_at
     assert backwards == [by_number[:2], by_number[2:]]
 
 
+# ── Drawing ───────────────────────────────────────────────────────────────────────────────────────────────
+def test_every_heading_leads_to_its_own_order(at_desk: Any, root: Any, ada: Any) -> None:
+    listed = (
+        at_desk(root).get(address(Patient), {"q": "aba", "state__exact": "registered"}).context_data["cl"]
+    )
+    for number in ("1", "2", "1"):
+        assert listed.get_query_string({"o": number}) == f"?o={number}&q=aba&state__exact=registered"
+    assert listed.get_query_string({"o": "1"}, ["q"]) == "?o=1&state__exact=registered"
+    assert listed.get_query_string(remove=["q"]) == "?state__exact=registered"
+
+
+def test_a_label_has_the_colour_of_its_state() -> None:
+    drawn = [badge(text, tone) for text, tone in [("late", "danger"), ("late", "success"), ("<b>", "danger")]]
+    assert [("late" in label, "bg-red-100" in label, "bg-green-100" in label) for label in drawn] == [
+        (True, True, False),
+        (True, False, True),
+        (False, True, False),
+    ]
+    assert "&lt;b&gt;" in drawn[2]
+
+
 # ── Finding ───────────────────────────────────────────────────────────────────────────────────────────────
 @pytest.mark.parametrize("model", OF_PATIENTS, ids=lambda model: model.__name__)
 @pytest.mark.parametrize("term", ["aba", "ADA", "ada aba", "Abara  Ada"])
@@ -162,11 +184,12 @@ def test_nothing_found_says_so(at_desk: Any, root: Any, ada: Any) -> None:
 # ── By index ──────────────────────────────────────────────────────────────────────────────────────────────
 @pytest.fixture
 def plan(db: None) -> Callable[[Any], str]:
-    """How PostgreSQL would find these rows among so many that it must not read them all."""
+    """How PostgreSQL would find these rows if there were so many that it must neither read nor sort them all."""
 
     def plan(rows: Any) -> str:
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL enable_seqscan = off")
+            cursor.execute("SET LOCAL enable_sort = off")
         return rows.explain()
 
     return plan
@@ -194,11 +217,20 @@ def test_the_newest_come_first_without_sorting(plan: Any, model: Any, index: str
 
 
 def test_people_who_are_found_are_sorted_instead_of_met_on_a_walk(plan: Any, ada: Any) -> None:
+    found = Patient.objects.filter(last_name__istartswith="a").order_by("last_name", "first_name", "id")
+    assert "patient_by_name" in plan(found[:50])
+    sorted_ones = SortingPaginator(found, 50)
+    assert "patient_by_name" not in plan(sorted_ones.in_order()[:50])
+    assert "Sort" in plan(sorted_ones.in_order()[:50])
+    assert admin.site._registry[Patient].paginator is SortingPaginator
+
+
+def test_where_many_are_found_the_walk_soon_meets_some(
+    plan: Any, ada: Any, ben: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SortingPaginator, "most", 1)
     everybody = Patient.objects.order_by("last_name", "first_name", "id")
-    assert "patient_by_name" in plan(everybody[:50])
-    found = plan(SortingPaginator(everybody.filter(last_name__istartswith="a"), 50).in_order()[:50])
-    assert "patient_last_name_begins" in found
-    assert "patient_by_name" not in found
+    assert "patient_by_name" in plan(SortingPaginator(everybody, 50).in_order()[:50])
 
 
 def test_an_order_by_something_else_stays_what_it_is(ada: Any) -> None:
