@@ -36,6 +36,7 @@ from orders.models import Order
 from orders.states import OPEN
 from patients.models import Appointment, Message, Task
 from workflows.models import Delivery, EventRecord, InboundMessage, QueueState, Run, StepRun
+from workflows.models.event_batch import waiting
 
 DAY = timedelta(days=1)
 #: Work due for longer than this waits for a worker that does not come.
@@ -244,9 +245,9 @@ def queue_health(request: HttpRequest, now: datetime) -> Sequence[Tile]:
     if not request.user.has_perm("workflows.view_run"):
         return []
     drains = drains_alive()
-    waiting = EventRecord.objects.filter(position=None).count()
+    events, since = waiting()
     ages = [_longest_wait(model, now) for model in (StepRun, Delivery, InboundMessage)]
-    oldest = max(ages)
+    oldest = max(*ages, now - since if since else timedelta(0))
     return [
         Tile(_("Workers"), drains, "", "success" if drains else "danger", _("drains with a sign of life")),
         Tile(
@@ -256,7 +257,7 @@ def queue_health(request: HttpRequest, now: datetime) -> Sequence[Tile]:
             "danger" if oldest > LATE else "success",
             _("of due work"),
         ),
-        Tile(_("Events to hand out"), waiting, "", "warning" if waiting > 1000 else "success"),
+        Tile(_("Events to hand out"), events, "", "warning" if events > 1000 else "success"),
     ]
 
 
