@@ -81,7 +81,10 @@ def test_a_list_of_just_as_many_is_counted(at_desk: Any, root: Any, three_at_mos
 def test_the_pages_end_where_the_count_does(at_desk: Any, root: Any, three_at_most: None) -> None:
     newest = [TaskFactory().pk for _number in range(9)][::-1]
     client = at_desk(root)
-    assert shown(client.get(address(Task), {"p": 2})) == newest[2:3]
+    last = client.get(address(Task), {"p": 2})
+    assert shown(last) == newest[2:3]
+    assert "more than 3 tasks: search or filter to see the others" in text(last)
+    assert "search or filter" not in text(client.get(address(Task)))
     assert client.get(address(Task), {"p": 3}).headers["Location"].endswith("?e=1")
 
 

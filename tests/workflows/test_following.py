@@ -16,6 +16,7 @@ from workflows.catalogue import Action, Done, StepFailed, actions, quietly
 from workflows.engine import following
 from workflows.engine.dispatch import dispatch
 from workflows.models import Delivery, Endpoint, EventBatch, EventRecord, NonMatch, Run, StepRun
+from workflows.models.event_batch import waiting
 from workflows.models.lease import claim, reap
 
 SYSTEM = Actor.system()
@@ -76,6 +77,22 @@ def test_numbered_events_are_handed_over_with_their_names_and_no_quiet_ones(pati
     ]
     assert batch.last == EventRecord.objects.count()
     assert batch.names == ["customer.updated", "patient.onboarded"]
+
+
+def test_who_asks_how_much_waits_is_told_of_numbered_events_too(patient):
+    settle()
+    assert waiting() == (0, None)
+    onboard(patient)
+    event = EventRecord.objects.get(name="patient.onboarded")
+    assert waiting() == (1, event.recorded_at)
+    dispatch()
+    batch = EventBatch.objects.get()
+    assert waiting() == (1, batch.created_at)
+    onboard(PatientFactory())
+    new = EventRecord.objects.filter(position=None).count()
+    assert waiting() == (1 + new, batch.created_at)
+    work_off()
+    assert waiting() == (0, None)
 
 
 def test_what_is_told_quietly_only_is_handed_to_nobody(db):

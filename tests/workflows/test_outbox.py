@@ -86,7 +86,9 @@ def test_a_receiver_gets_its_share_of_the_threads_and_no_more(outbox: Outbox, ga
     while len(begun) < PER_RECEIVER:
         assert time.monotonic() < ends
         outbox.hurry()
-    while outbox.room() < SIDE_BY_SIDE - PER_RECEIVER:  # threads that found nothing they may do have gone home
+    while (
+        outbox.room() < SIDE_BY_SIDE - PER_RECEIVER
+    ):  # threads that found nothing they may do have gone home
         assert time.monotonic() < ends
     outbox.hurry()
     assert len(begun) == PER_RECEIVER

@@ -18,6 +18,7 @@ from django.views.decorators.http import require_safe
 
 from careops.lib import clock
 from workflows.models import Delivery, Drainer, EventRecord, InboundMessage, Lane, QueueState, StepRun
+from workflows.models.event_batch import waiting
 
 HOUR = timedelta(hours=1)
 LATE = timedelta(seconds=60)
@@ -88,9 +89,7 @@ def queue_health_view(request: HttpRequest) -> HttpResponse:
     if not request.user.has_perm("workflows.view_run"):
         raise PermissionDenied
     now, real = clock.now(), timezone.now()
-    waiting = EventRecord.objects.filter(position=None).aggregate(
-        number=Count("pk"), oldest=Min("recorded_at")
-    )
+    events, since = waiting()
     context = {
         **admin.site.each_context(request),
         "title": _("Queue health"),
@@ -98,8 +97,8 @@ def queue_health_view(request: HttpRequest) -> HttpResponse:
         "drains": [
             (drain, real - drain.seen_at < SILENT) for drain in Drainer.objects.order_by("lane", "name")
         ],
-        "undispatched": waiting["number"],
-        "undispatched_for": now - waiting["oldest"] if waiting["oldest"] else None,
+        "waiting": events,
+        "waiting_for": now - since if since else None,
         "events_of_hour": EventRecord.objects.filter(recorded_at__gte=now - HOUR).count(),
     }
     return TemplateResponse(request, "admin/workflows/queue_health.html", context)

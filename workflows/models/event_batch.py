@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.db.models import Count, F, Min, Sum
 from django.utils.translation import gettext_lazy as _
 
+from workflows.models.event_record import EventRecord
 from workflows.models.queue import Queued
 
 
@@ -27,3 +31,11 @@ class EventBatch(Queued):
 
     def __str__(self) -> str:
         return f"Events {self.first} to {self.last}"
+
+
+def waiting() -> tuple[int, datetime | None]:
+    """How many events nobody has acted upon yet, numbered or not, and since when the oldest of them waits."""
+    new = EventRecord.objects.filter(position=None).aggregate(number=Count("pk"), since=Min("recorded_at"))
+    handed = EventBatch.objects.aggregate(number=Sum(F("last") - F("first") + 1), since=Min("created_at"))
+    moments = [found["since"] for found in (new, handed) if found["since"]]
+    return new["number"] + (handed["number"] or 0), min(moments, default=None)
