@@ -89,7 +89,7 @@ def test_the_pages_end_where_the_count_does(at_desk: Any, root: Any, three_at_mo
 
 
 def test_the_bound_is_written_as_people_write_it() -> None:
-    assert (BoundedPaginator([], 50).bound, SortingPaginator([], 50).bound) == ("2,000", "10,000")
+    assert (BoundedPaginator([], 50).bound, SortingPaginator([], 50).bound) == ("1,000", "10,000")
 
 
 def test_no_query_of_a_list_is_without_an_end(at_desk: Any, root: Any, three_at_most: None) -> None:
