@@ -38,7 +38,6 @@ __all__ = ["OutboundFailed", "OutboundRefused", "Reply", "check_header", "check_
 BODY_LIMIT = 64 * 1024  # bytes of an answer's body that are read; the rest is left unread
 WIRE_LIMIT = 3 * BODY_LIMIT  # bytes of an answer in all: status, headers, chunk framing, trailers
 DEADLINE = 15.0  # seconds
-SLACK_SECONDS = 0.05  # by which the last wait may overrun the deadline
 CONNECT_SECONDS = 5.0  # for one address, so that a dead IPv6 route leaves time for IPv4
 ADDRESSES_TRIED = 3
 IDLE_SECONDS = 10.0  # how long a connection is kept unused
@@ -255,7 +254,7 @@ class _Wire(io.RawIOBase):
         return True
 
     def readinto(self, buffer: WriteableBuffer) -> int:
-        self._hurry()
+        self._sock.settimeout(_left(self._ends))
         count = self._sock.recv_into(buffer)
         self.received += count
         self.ended = count == 0
@@ -266,15 +265,8 @@ class _Wire(io.RawIOBase):
     def send(self, data: bytes) -> None:
         unsent = memoryview(data)
         while unsent:
-            self._hurry()
+            self._sock.settimeout(_left(self._ends))
             unsent = unsent[self._sock.send(unsent) :]
-
-    def _hurry(self) -> None:
-        """Allow the next wait the time that is left. Not to the last millisecond: each change is a system call, and an
-        invitation to every other thread to go first."""
-        left, allowed = _left(self._ends), self._sock.gettimeout()
-        if allowed is None or not left <= allowed <= left + SLACK_SECONDS:
-            self._sock.settimeout(left)
 
 
 def _compose(target: Target, headers: Mapping[str, str], body: bytes) -> bytes:

@@ -78,6 +78,14 @@ def test_headers_that_could_change_the_request_are_refused(server, headers):
     assert server.seen == []
 
 
+def test_what_is_not_allowed_any_more_is_refused_although_it_was_reached_before(server, settings):
+    assert post(server.url, body=b"x", headers={}).status == 200
+    settings.OUTBOUND_ALLOW = []
+    with pytest.raises(OutboundRefused):
+        post(server.url, body=b"x", headers={})
+    assert len(server.seen) == 1
+
+
 # ── Limits ────────────────────────────────────────────────────────────────────────────────────────────────
 
 SLOW = {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import Executor
 from typing import Any
 
 from careops.access.actor import Actor
@@ -48,3 +50,18 @@ def names() -> list[str]:
 
 
 STOP = {"action": "stop", "parameters": {}}
+
+
+class Threads(Executor):
+    """Threads that do nothing until they are told to."""
+
+    def __init__(self) -> None:
+        self.waiting: list[Callable[[], Any]] = []
+
+    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
+        self.waiting.append(fn)
+
+    def run(self) -> None:
+        """Let each that was started go to work until it has nothing to do."""
+        while self.waiting:
+            self.waiting.pop(0)()
