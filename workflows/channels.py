@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from time import time
 from typing import Any
@@ -26,8 +27,10 @@ class Request:
     """Everything the POST needs, so that no database is touched while the world is slow."""
 
     url: str
-    body: bytes
-    headers: dict[str, str]
+    secret: str
+    message_id: str
+    body: Mapping[str, Any]
+    headers: Mapping[str, str]
 
 
 class WebhookChannel:
@@ -38,19 +41,21 @@ class WebhookChannel:
     delays: tuple[int, ...] = DELAYS
 
     def prepare(self, delivery: Delivery) -> Request | None:
-        """The signed request; the custom header first, so that it can never replace one of ours."""
         endpoint = delivery.endpoint
         if endpoint is None:
             return None
-        body = json.dumps(delivery.body, separators=(",", ":"), ensure_ascii=False).encode()
         headers = {endpoint.header_name: endpoint.header_value} if endpoint.header_name else {}
-        headers |= {"content-type": "application/json"}
-        headers |= sign([endpoint.signing_secret], f"msg_{delivery.uid.hex}", int(time()), body)
-        return Request(endpoint.url, body, headers)
+        return Request(
+            endpoint.url, endpoint.signing_secret, f"msg_{delivery.uid.hex}", delivery.body, headers
+        )
 
     def send(self, prepared: Request) -> Sent:
+        """Signed when it is sent; the custom header first, so that it can never replace one of ours."""
+        body = json.dumps(prepared.body, separators=(",", ":"), ensure_ascii=False).encode()
+        headers = {**prepared.headers, "content-type": "application/json"}
+        headers |= sign([prepared.secret], prepared.message_id, int(time()), body)
         try:
-            reply = post(prepared.url, body=prepared.body, headers=prepared.headers)
+            reply = post(prepared.url, body=body, headers=headers)
         except OutboundRefused as error:
             return Sent(Fate.REFUSED, str(error.message))
         except OutboundFailed as error:

@@ -13,8 +13,8 @@ from collections.abc import Iterable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from math import inf
-from queue import Empty, SimpleQueue
-from threading import Lock
+from queue import SimpleQueue
+from threading import Event, Lock
 from time import monotonic
 from typing import Any
 
@@ -27,9 +27,16 @@ log = logging.getLogger(__name__)
 SIDE_BY_SIDE = 32
 PER_RECEIVER = 16
 #: How many are claimed for each thread that is free: that many it sends one after the other.
-IN_A_ROW = 2
+IN_A_ROW = 4
+#: With so many in line a receiver needs no more: its threads are busy while the next ones are claimed.
+ENOUGH = 32
 #: Seconds in which a delivery that was claimed is begun, or given back.
 BEGIN_SECONDS = 0.25
+#: Seconds for which nothing is claimed ahead for a receiver that kept its line waiting.
+SLOW_SECONDS = 5.0
+#: Threads that go to work on what comes into a line: while one reads an answer, the other's request is on its way. More
+#: would only take turns at the interpreter.
+AT_ONCE = 2
 #: Seconds that a line may stand still before more threads work on it.
 PATIENCE = 0.01
 
@@ -59,8 +66,10 @@ class Outbox:
         self._threads = self._out = 0
         #: How many of those that are out must not be sent twice.
         self.only_once = 0
-        self._slow: set[str] = set()
+        self._slow: dict[str, float] = {}  # until when
+        self._hurried: dict[str, float] = {}
         self._answers: SimpleQueue[tuple[Delivery, Sent]] = SimpleQueue()
+        self._there, self._enough = Event(), 1
 
     def __len__(self) -> int:
         """How many are in line, under way, or answered without anybody having asked."""
@@ -77,43 +86,45 @@ class Outbox:
             return SIDE_BY_SIDE - self._threads
 
     def closed(self) -> set[str]:
-        """Receivers that get no more for now: they have some in line, or their share is out, or they are slow."""
+        """Receivers that get no more for now: they have enough in line, or their share is out, or they are slow."""
         with self._lock:
             full = {name for name, number in self._busy.items() if number >= PER_RECEIVER}
-            return full | self._lines.keys() | self._slow
+            enough = {name for name, line in self._lines.items() if len(line) >= ENOUGH}
+            return full | enough | self._slow.keys()
 
     def slow(self) -> dict[str, int]:
         """Receivers for which nothing is claimed ahead, and how many more could be begun for each at once."""
         with self._lock:
-            free = {name: PER_RECEIVER - self._busy[name] for name in self._slow - self._lines.keys()}
+            free = {name: PER_RECEIVER - self._busy[name] for name in self._slow.keys() - self._lines.keys()}
             return {name: number for name, number in free.items() if number}
 
     # ── Filling ───────────────────────────────────────────────────────────────────────────────────────────
     def put(self, prepared: Iterable[tuple[Delivery, Any]]) -> None:
-        """Put them in line; one thread more for each receiver, because all others may be waiting for an answer.
-
-        An answering receiver keeps no more than one or two busy, which is quickest: threads that take turns at the
-        interpreter cost more than they bring.
-        """
-        now, names = monotonic(), set()
+        """Put them in line, and threads to work on them: all others may be waiting for an answer."""
+        now, come = monotonic(), Counter[str]()
         with self._lock:
             for row, request in prepared:
-                names.add(name := receiver(row))
-                once = channels.get(
-                    row.channel
-                ).at_most_once  # preparing it has left traces: it is not given back
+                name, once = receiver(row), channels.get(row.channel).at_most_once
+                # Preparing what is sent once has left traces: it is never given back, hence the first to go.
                 ready = _Ready(row, request, now, inf if once else now + BEGIN_SECONDS)
+                if once:
+                    self._lines = {name: deque(), **self._lines}
                 self._lines.setdefault(name, deque()).append(ready)
-                self._out += 1
+                come[name] += 1
                 self.only_once += once
-            self._start(len(names))
+            self._out += come.total()
+            for name, number in come.items():
+                self._start(number if name in self._slow else min(number, AT_ONCE))
 
     def hurry(self) -> None:
-        """Twice as many threads for a line that stands still."""
+        """Twice as many threads for a line in which somebody has waited for long, and again after as long."""
+        now = monotonic()
         with self._lock:
-            since = monotonic() - PATIENCE
-            stuck = [name for name, line in self._lines.items() if line[0].since < since]
-            self._start(sum(max(1, self._busy[name]) for name in stuck))
+            for name, line in self._lines.items():
+                since = max(line[0].since, self._hurried.get(name, 0.0))
+                if now - since > PATIENCE:
+                    self._hurried[name] = now
+                    self._start(max(1, self._busy[name]))
 
     def _start(self, number: int) -> None:
         number = min(number, SIDE_BY_SIDE - self._threads)
@@ -126,6 +137,8 @@ class Outbox:
         ready = self._next()
         while ready is not None:
             self._answers.put((ready.row, _attempt(ready)))
+            if self.answered() >= self._enough:
+                self._there.set()
             ready = self._next(receiver(ready.row))
 
     def _next(self, done: str | None = None) -> _Ready | None:
@@ -149,34 +162,34 @@ class Outbox:
         self._busy[name] -= 1
         if not self._busy[name]:
             del self._busy[name]
-            self._slow.discard(name)
+            self._hurried.pop(name, None)
 
     # ── Emptying ──────────────────────────────────────────────────────────────────────────────────────────
     def answered(self) -> int:
         """How many answers wait to be written down."""
         return self._answers.qsize()
 
-    def answers(self, seconds: float) -> list[tuple[Delivery, Sent]]:
-        """What has been answered; waits so long for the first."""
-        found = []
-        try:
-            found.append(self._answers.get(timeout=seconds) if seconds else self._answers.get_nowait())
-            while True:
-                found.append(self._answers.get_nowait())
-        except Empty:
-            self._out -= len(found)
-            self.only_once -= sum(channels.get(row.channel).at_most_once for row, _sent in found)
-            return found
+    def answers(self, seconds: float, enough: int = 1) -> list[tuple[Delivery, Sent]]:
+        """What has been answered; waits so long for so many."""
+        self._enough = min(enough, self._out)
+        self._there.clear()
+        if self.answered() < self._enough:
+            self._there.wait(seconds)
+        found = [self._answers.get() for _one in range(self.answered())]
+        self._out -= len(found)
+        self.only_once -= sum(channels.get(row.channel).at_most_once for row, _sent in found)
+        return found
 
     def take_back(self) -> list[Delivery]:
-        """Those that stood in line for too long, out of it; their receivers are slow until they are idle."""
+        """Those that stood in line for too long, out of it. Their receivers are slow, unless there was no thread."""
         found, now = [], monotonic()
         with self._lock:
+            self._slow = {name: until for name, until in self._slow.items() if until > now}
             for name, line in list(self._lines.items()):
                 while line and line[0].begin_by <= now:
                     found.append(line.popleft().row)
                     if self._busy[name]:
-                        self._slow.add(name)
+                        self._slow[name] = now + SLOW_SECONDS
                 if not line:
                     del self._lines[name]
             self._out -= len(found)

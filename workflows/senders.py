@@ -9,20 +9,20 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.utils.translation import gettext as _
 
 from careops.access.actor import Actor
 from careops.lib import clock
 from workflows.catalogue import Cause, because_of
 from workflows.catalogue.ports import Channel, Fate, Sent, channels, ops_alert
-from workflows.models import Delivery, Endpoint, QueueState, StepRun
+from workflows.models import Delivery, Endpoint, Lane, QueueState
 from workflows.models.event_record import wake
 from workflows.models.lease import claim, finish, hold_claimed, note, reap, release
 from workflows.outbox import IN_A_ROW, PATIENCE, Outbox
@@ -30,11 +30,11 @@ from workflows.outbox import SIDE_BY_SIDE as SIDE_BY_SIDE  # the drain has so ma
 
 log = logging.getLogger(__name__)
 
-#: Seconds to wait for an answer before looking for more work.
-GLANCE = 0.05
+#: How many glances at answers and at what is due make up for a full round, which sees to everything else as well.
+GLANCES = 5
 #: So many answers are written down together while there is something to send; writing down each by itself costs more
 #: than sending it.
-HANDFUL = 16
+HANDFUL = 64
 #: Deliveries to an endpoint that is paused or switched off wait; they go out when it is resumed.
 RECEIVING = (
     "(endpoint_id IS NULL OR endpoint_id IN (SELECT id FROM workflows_endpoint WHERE state = 'active'))"
@@ -44,70 +44,121 @@ RECEIVER = "coalesce(endpoint_id::text, channel)"  # in SQL what outbox.receiver
 LOST = (InterfaceError, OperationalError)
 
 
+class Due(NamedTuple):
+    """Is anything to be sent once, to receivers that are slow, to the others?"""
+
+    once: bool
+    slow: bool
+    quick: bool
+
+
 class Sender:
     """One process's sending: what is on its way, and room for more."""
 
     def __init__(self, worker: str, pool: Executor) -> None:
         self.worker, self.outbox = worker, Outbox(pool)
+        self._due: dict[str, Due] = {}
 
     def work(self, lane: str) -> int:
         """Send what is due, then settle what has been answered. Returns how many deliveries moved."""
+        moved = self._tend()
         rows = self._claim(lane)
-        self.outbox.put((row, prepared) for row, prepared in prepare(rows) if prepared is not None)
-        if self.outbox.answered() < HANDFUL:
-            return len(rows)
-        return len(rows) + self.settle_answered(0)
+        self.outbox.put([(row, prepared) for row, prepared in prepare(rows) if prepared is not None])
+        if self.outbox.answered() >= HANDFUL:
+            moved += self.settle_answered(0)
+        return moved + len(rows)
 
     def _claim(self, lane: str) -> list[Delivery]:
-        """What the threads that are free can begin in a moment: first of all what must not be sent twice."""
-        self._tend()
-        room, rows = self.outbox.room(), []
-        if room and not self.outbox.only_once:
+        """What the threads that are free can begin in a moment."""
+        rows: list[Delivery] = []
+        due, room = self._due_in(lane), self.outbox.room()
+        if due.once and room and not self.outbox.only_once:
             # One at a time: if this process is killed, one message at the most is left that nobody can tell of. And
             # durable: a claim that a crash of the server undoes would be an email sent twice.
-            rows = claim(Delivery, lane, 1, worker=self.worker, where=at_most_once(), durable=True)
-        for limit, whose in self._turns(room - len(rows)):
-            where = f"NOT {at_most_once()} AND {RECEIVING} AND {whose}"
-            rows += claim(Delivery, lane, limit, worker=self.worker, where=where)
+            rows += claim(Delivery, lane, 1, worker=self.worker, where=at_most_once(), durable=True)
+        if due.slow and room > len(rows) and (slow := self.outbox.slow()):
+            most = min(room - len(rows), *slow.values())  # nothing ahead: it would only be given back
+            rows += claim(Delivery, lane, most, worker=self.worker, where=_to(slow))
+        if due.quick and room > len(rows):
+            ahead = IN_A_ROW * (room - len(rows))
+            rows += claim(Delivery, lane, ahead, worker=self.worker, where=_to_others(self.outbox.closed()))
         return rows
 
-    def _turns(self, room: int) -> Iterator[tuple[int, str]]:
-        """How many are claimed, and whose: ahead for most receivers, no more than fits for those that are slow."""
-        if not room:
-            return
-        closed = self.outbox.closed()
-        yield IN_A_ROW * room, f"{RECEIVER} NOT IN ({_listed(closed)})" if closed else "true"
-        if slow := self.outbox.slow():
-            yield min(room, *slow.values()), f"{RECEIVER} IN ({_listed(slow)})"
+    def _due_in(self, lane: str) -> Due:
+        """What there is to claim in that lane. All lanes are looked at together, once for each turn of theirs: most
+        looks find nothing, and a claim that finds nothing costs as much as sending several."""
+        if lane not in self._due:
+            self._due = self._look()
+        return self._due.pop(lane)
 
-    def _tend(self) -> None:
-        """Nothing stands in line for long."""
+    def _look(self) -> dict[str, Due]:
+        if not self.outbox.room():
+            return dict.fromkeys(Lane.values, Due(False, False, False))
+        once = "false" if self.outbox.only_once else at_most_once()
+        kinds = (once, _to(self.outbox.slow()), _to_others(self.outbox.closed()))
+        found = ", ".join(_is_due(where) for where in kinds)
+        sql = f"SELECT asked.lane, {found} FROM unnest(%s::text[]) AS asked(lane)"  # noqa: S608  (all ours)
+        with connection.cursor() as cursor:
+            cursor.execute(sql, [Lane.values])
+            return {lane: Due(*answers) for lane, *answers in cursor.fetchall()}
+
+    def _tend(self) -> int:
+        """Nothing stands in line for long. Returns how many are given back for that."""
         self.outbox.hurry()
         if late := self.outbox.take_back():
             release(Delivery, late)
+        return len(late)
 
-    def settle_answered(self, seconds: float) -> int:
-        """Write down the answers that are there, waiting so long for the first."""
-        answers = self.outbox.answers(seconds)
+    def settle_answered(self, seconds: float, enough: int = 1) -> int:
+        """Write down the answers that are there, waiting so long for so many."""
+        answers = self.outbox.answers(seconds, enough)
         settle(answers)
         return len(answers)
 
     def linger(self) -> int:
         """With nothing new to send, wait a moment for an answer. Returns how many are out: busy is not idle."""
         out = len(self.outbox)
-        if out:
+        for _glance in range(GLANCES if out else 0):
             self._tend()
-            self.settle_answered(PATIENCE if self.outbox.in_line() else GLANCE)
+            line = self.outbox.in_line()
+            settled = self.settle_answered(PATIENCE, HANDFUL if line else 1)
+            self._due = self._look()
+            if any(map(any, self._due.values())) or (settled and not line):
+                break
         return out
 
     def finish(self) -> None:
         """Wait for everything under way: each has a deadline of its own."""
-        while self.linger():
-            pass
+        while self.outbox:
+            self._tend()
+            self.settle_answered(PATIENCE if self.outbox.in_line() else 1.0)
+
+
+def _is_due(where: str) -> str:
+    """An SQL expression: is there such a delivery in the lane asked for? Those that go alone have their own index."""
+    due = f"state = 'due' AND lane = asked.lane AND due_at <= careops_now() AND {where}"
+    both = (
+        f"EXISTS (SELECT FROM workflows_delivery WHERE {which} AND {due})" for which in ("NOT alone", "alone")
+    )
+    return "false" if where == "false" else " OR ".join(both)
+
+
+def _to(whom: Collection[str]) -> str:
+    """An SQL condition: it may be sent more than once, and is for one of these receivers."""
+    return f"({_repeatable()} AND {RECEIVER} IN ({_listed(whom)}))" if whom else "false"
+
+
+def _to_others(than: Collection[str]) -> str:
+    """An SQL condition: it may be sent more than once, and is for none of these receivers."""
+    return f"({_repeatable()} AND {RECEIVER} NOT IN ({_listed(than)}))" if than else f"({_repeatable()})"
+
+
+def _repeatable() -> str:
+    return f"NOT {at_most_once()} AND {RECEIVING}"
 
 
 def _listed(names: Iterable[str]) -> str:
-    """For an SQL condition; the names are endpoints' ids and channels, so ours."""
+    """The names are endpoints' ids and channels, so ours."""
     return ", ".join(f"'{name}'" for name in names)
 
 
@@ -234,9 +285,15 @@ def _tell(row: Delivery) -> None:
 
 def wake_steps(rows: Sequence[Delivery]) -> None:
     """The steps that wait for these deliveries' answers are due again. One that is held waits for a person's word."""
-    waiting = StepRun.objects.filter(awaits__in=[row.key for row in rows], state=QueueState.WAITING)
-    if rows and waiting.update(state=QueueState.DUE, rested=True, due_at=clock.Now()):
-        wake()
+    if rows:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "UPDATE workflows_steprun SET state = 'due', rested = true, due_at = careops_now() "
+                "WHERE state = 'waiting' AND awaits = ANY(%s)",
+                [[row.key for row in rows]],
+            )
+            if cursor.rowcount:
+                wake()
 
 
 def reap_lost() -> int:

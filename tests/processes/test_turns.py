@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-
 import pytest
 from django.conf import settings
 from django.db import connection, transaction
@@ -11,13 +9,13 @@ from django_q.models import OrmQ
 
 from careops.access.actor import Actor
 from tests.factories.patients import PatientFactory
-from tests.workflows.support import STOP, live, settle
+from tests.workflows.support import STOP, Threads, live, settle
 from workflows import tasks
 from workflows.engine import drain as engine
 from workflows.engine import limits
 from workflows.engine.lookout import Ahead
 from workflows.engine.steps import _Pace
-from workflows.models import Drainer, StepRun
+from workflows.models import Delivery, Drainer, StepRun
 from workflows.models.lease import claim, hold, reap, release
 
 pytestmark = pytest.mark.django_db
@@ -89,11 +87,10 @@ def test_who_lost_a_row_cannot_hold_or_release_it_while_another_works_on_it():
 
 
 def test_while_an_answer_is_out_a_drain_does_not_lie_down():
-    with ThreadPoolExecutor(1) as pool:
-        nothing = Ahead(events=False, batches=False, messages=frozenset(), rows=frozenset())
-        rounds = engine._Rounds("send", engine.LANES["send"], "me", lambda idle: nothing, pool, ends=0)
-        rounds.sender.outbox._out = 1
-        assert rounds.run() == 1
+    nothing = Ahead(events=False, batches=False, messages=frozenset(), rows=frozenset())
+    rounds = engine._Rounds("send", engine.LANES["send"], "me", lambda idle: nothing, Threads(), ends=0)
+    rounds.sender.outbox.put([(Delivery(channel="webhook"), None)])
+    assert rounds.run() == 1
 
 
 def test_no_more_is_claimed_than_lately_fitted_the_time():

@@ -12,12 +12,13 @@ from django.db import connection
 from careops.access.actor import Actor
 from patients.events import PATIENT_ONBOARDED
 from tests.factories.patients import MessageFactory, PatientFactory
-from tests.workflows.support import STOP, live, settle
+from tests.workflows.support import STOP, live, settle, work_off
+from workflows.catalogue import quietly
 from workflows.catalogue.recording import draft, sink
 from workflows.engine import limits
-from workflows.engine.dispatch import dispatch
+from workflows.engine.dispatch import AT_ONCE, dispatch
 from workflows.engine.lookout import Ahead, Lookout, lookout
-from workflows.models import Delivery, Drainer, StepRun
+from workflows.models import Delivery, Drainer, EventRecord, StepRun
 
 SYSTEM = Actor.system()
 
@@ -80,6 +81,14 @@ def test_a_look_is_a_sign_of_life_and_says_whether_one_rests(db):
         assert Drainer.objects.get(name="me").idle is False
         Drainer.objects.all().delete()
         assert look(False) is None
+
+
+def test_a_drain_numbers_all_quiet_events_before_it_says_that_nothing_is_due(db):
+    patient = PatientFactory()
+    with quietly():
+        sink().record([draft(PATIENT_ONBOARDED, patient) for _event in range(AT_ONCE + 1)])
+    work_off()
+    assert not EventRecord.objects.filter(position=None).exists()
 
 
 # ── The bell ────────────────────────────────────────────────────────────────────────────────────────────────

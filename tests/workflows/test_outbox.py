@@ -1,35 +1,46 @@
-"""Deliveries stand in line by receiver: one that is slow stops nobody else, and what cannot be begun is given back."""
+"""Side by side: a slow receiver waits for itself alone, nothing stands in line for long, and what may not be repeated
+is never given back. The threads are played by the test, and so is the clock."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from threading import Event
+from collections.abc import Iterator
 from typing import Any
+from uuid import UUID
 
 import pytest
 
-from workflows import outbox as module
-from workflows.catalogue.ports import Fate, Sent, channels
+from tests.workflows.support import Threads
+from workflows import outbox
+from workflows.catalogue import Fate, Sent, channels
 from workflows.models import Delivery
-from workflows.outbox import PER_RECEIVER, SIDE_BY_SIDE, Outbox
+from workflows.outbox import (
+    AT_ONCE,
+    BEGIN_SECONDS,
+    ENOUGH,
+    PATIENCE,
+    PER_RECEIVER,
+    SIDE_BY_SIDE,
+    SLOW_SECONDS,
+    Outbox,
+)
+
+NORTH, SOUTH = UUID(int=1), UUID(int=2)
 
 
-@dataclass
-class Line:
-    """A channel that does whatever its request says."""
+class Pigeon:
+    delays = (1,)
 
-    name: str
-    at_most_once: bool = False
-    delays: tuple[int, ...] = (1,)
+    def __init__(self, name: str, *, at_most_once: bool = False) -> None:
+        self.name, self.at_most_once = name, at_most_once
+        self.sent: list[Any] = []
 
     def prepare(self, delivery: Any) -> Any:
-        return None
+        return delivery
 
-    def send(self, request: Callable[[], object]) -> Sent:
-        request()
+    def send(self, prepared: Any) -> Sent:
+        if isinstance(prepared, Exception):
+            raise prepared
+        self.sent.append(prepared)
         return Sent(Fate.SENT)
 
     def settle(self, delivery: Any, sent: Sent, *, final: bool) -> None:
@@ -37,108 +48,167 @@ class Line:
 
 
 @pytest.fixture
-def gate() -> Event:
-    """What those wait for who do not answer."""
-    return Event()
+def pigeon() -> Iterator[Pigeon]:
+    with channels.temporarily(bird := Pigeon("pigeon")):
+        yield bird
 
 
 @pytest.fixture
-def outbox(gate: Event) -> Iterator[Outbox]:
-    with (
-        channels.temporarily(Line("quick"), Line("slow"), Line("once", at_most_once=True)),
-        ThreadPoolExecutor(SIDE_BY_SIDE) as pool,
-    ):
-        try:
-            yield Outbox(pool)
-        finally:
-            gate.set()
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Its only entry is the time."""
+    now = [1000.0]
+    monkeypatch.setattr(outbox, "monotonic", lambda: now[0])
+    return now
 
 
-def put(outbox: Outbox, channel: str, number: int, request: Callable[[], object]) -> None:
-    outbox.put((Delivery(channel=channel), request) for _one in range(number))
+def deliveries(number: int, to: UUID | None, channel: str = "pigeon") -> list[tuple[Delivery, Any]]:
+    return [(Delivery(pk=place, channel=channel, endpoint_id=to), (to, place)) for place in range(number)]
 
 
-def answered(outbox: Outbox, number: int) -> list[str]:
-    """Whose answers came, once there are so many."""
-    found: list[str] = []
-    ends = time.monotonic() + 10
-    while len(found) < number:
-        assert time.monotonic() < ends, found
-        outbox.hurry()
-        found += [row.channel for row, _sent in outbox.answers(0.02)]
-    return found
+def begin(box: Outbox, number: int) -> list[Any]:
+    """So many threads take one delivery each and wait for its answer."""
+    return [box._next() for _thread in range(number)]
 
 
-def test_a_receiver_that_does_not_answer_stops_nobody_else(outbox: Outbox, gate: Event) -> None:
-    put(outbox, "slow", 3, gate.wait)
-    put(outbox, "quick", 20, lambda: None)
-    assert answered(outbox, 20) == ["quick"] * 20
-    assert len(outbox) == 3
-    gate.set()
-    assert answered(outbox, 3) == ["slow"] * 3
-    assert (len(outbox), outbox.room()) == (0, SIDE_BY_SIDE)
+def test_one_receiver_gets_its_share_and_the_others_theirs(pigeon, clock):
+    box = Outbox(Threads())
+    box.put(deliveries(SIDE_BY_SIDE, NORTH))
+    box.put(deliveries(4, SOUTH))
+    begun = begin(box, SIDE_BY_SIDE)
+    to = [outbox.receiver(ready.row) for ready in begun if ready]
+    assert (to.count(str(NORTH)), to.count(str(SOUTH))) == (PER_RECEIVER, 4)
 
 
-def test_a_receiver_gets_its_share_of_the_threads_and_no_more(outbox: Outbox, gate: Event) -> None:
-    begun: list[int] = []
-    put(outbox, "slow", PER_RECEIVER + 5, lambda: (begun.append(1), gate.wait()))
-    ends = time.monotonic() + 10
-    while len(begun) < PER_RECEIVER:
-        assert time.monotonic() < ends
-        outbox.hurry()
-    while (
-        outbox.room() < SIDE_BY_SIDE - PER_RECEIVER
-    ):  # threads that found nothing they may do have gone home
-        assert time.monotonic() < ends
-    outbox.hurry()
-    assert len(begun) == PER_RECEIVER
-    assert outbox.closed() == {"slow"}
-    gate.set()
-    answered(outbox, PER_RECEIVER + 5)
+def test_receivers_are_served_in_turn(pigeon, clock):
+    threads = Threads()
+    box = Outbox(threads)
+    box.put(deliveries(3, NORTH))
+    box.put(deliveries(2, SOUTH))
+    threads.run()
+    assert pigeon.sent == [(NORTH, 0), (SOUTH, 0), (NORTH, 1), (SOUTH, 1), (NORTH, 2)]
+    assert [sent.fate for _row, sent in box.answers(0)] == [Fate.SENT] * 5
+    assert (len(box), box.room()) == (0, SIDE_BY_SIDE)
 
 
-def test_what_could_not_be_begun_is_given_back_and_nothing_more_is_claimed_ahead(
-    outbox: Outbox, gate: Event, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "BEGIN_SECONDS", 0.0)
-    put(outbox, "slow", 1, gate.wait)
-    assert [row.channel for row in outbox.take_back()] == ["slow"]
-    assert (len(outbox), outbox.slow()) == (0, {})  # nothing of it is under way: it may simply be new
-    monkeypatch.setattr(module, "BEGIN_SECONDS", 60.0)
-    put(outbox, "slow", 1, gate.wait)
-    ends = time.monotonic() + 10
-    while outbox.in_line():
-        assert time.monotonic() < ends
-    monkeypatch.setattr(module, "BEGIN_SECONDS", 0.0)
-    put(outbox, "slow", 4, gate.wait)
-    assert len(outbox.take_back()) == 4
-    assert outbox.slow() == {"slow": PER_RECEIVER - 1}
-    assert outbox.closed() == {"slow"}
-    gate.set()
-    answered(outbox, 1)
-    assert (outbox.slow(), outbox.closed(), len(outbox)) == ({}, set(), 0)
+def test_a_line_that_moves_gets_few_threads_and_one_that_stands_twice_as_many_each_time(pigeon, clock):
+    threads = Threads()
+    box = Outbox(threads)
+    box.put(deliveries(ENOUGH * 2, NORTH))
+    started = [len(threads.waiting)]
+    for _look in range(4):
+        begin(box, len(threads.waiting))
+        threads.waiting.clear()
+        box.hurry()  # too early
+        assert threads.waiting == []
+        clock[0] += 1.1 * PATIENCE
+        box.hurry()
+        started.append(len(threads.waiting))
+    assert started == [AT_ONCE, 2, 4, 8, 16]
 
 
-def test_what_must_not_be_sent_twice_is_counted_and_never_given_back(
-    outbox: Outbox, gate: Event, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "BEGIN_SECONDS", 0.0)
-    put(outbox, "once", 1, gate.wait)
-    assert outbox.take_back() == []
-    assert outbox.only_once == 1
-    gate.set()
-    answered(outbox, 1)
-    assert outbox.only_once == 0
+def test_a_single_delivery_gets_a_thread_at_once_though_all_others_wait_for_an_answer(pigeon, clock):
+    threads = Threads()
+    box = Outbox(threads)
+    for _delivery in range(3):
+        box.put(deliveries(1, NORTH))
+        assert len(threads.waiting) == 1
+        assert begin(box, 1) != [None]
+        threads.waiting.clear()
 
 
-@pytest.mark.parametrize(("channel", "fate"), [("quick", Fate.LATER), ("once", Fate.UNKNOWN)])
-def test_a_channel_that_breaks_is_an_answer_too(outbox: Outbox, channel: str, fate: Fate) -> None:
-    def break_down() -> None:
-        raise ZeroDivisionError
+def test_no_more_threads_are_started_than_there_are(pigeon, clock):
+    threads = Threads()
+    box = Outbox(threads)
+    for number in range(SIDE_BY_SIDE):
+        box.put(deliveries(2, UUID(int=number)))
+    assert (len(threads.waiting), box.room()) == (SIDE_BY_SIDE, 0)
 
-    put(outbox, channel, 1, break_down)
-    ends = time.monotonic() + 10
-    while not outbox.answered():
-        assert time.monotonic() < ends
-    [(_row, sent)] = outbox.answers(0)
-    assert (sent.fate, sent.detail) == (fate, "ZeroDivisionError")
+
+def test_what_stood_in_line_for_too_long_is_not_begun_but_taken_back(pigeon, clock):
+    box = Outbox(Threads())
+    box.put(deliveries(5, NORTH))
+    begun = begin(box, 2)
+    clock[0] += BEGIN_SECONDS
+    assert [ready.row.pk for ready in begun] == [0, 1]
+    assert begin(box, 1) == [None]
+    assert [row.pk for row in box.take_back()] == [2, 3, 4]
+    assert (box.take_back(), len(box), box.in_line()) == ([], 2, 0)
+
+
+def test_nothing_is_claimed_ahead_for_a_slow_receiver_for_a_while(pigeon, clock):
+    box = Outbox(Threads())
+    box.put(deliveries(PER_RECEIVER + 1, NORTH))
+    begin(box, PER_RECEIVER)
+    clock[0] += BEGIN_SECONDS
+    box.take_back()
+    assert (box.closed(), box.slow()) == ({str(NORTH)}, {})  # its share is out
+    for _answer in range(3):
+        box._next(str(NORTH))
+    assert (box.closed(), box.slow()) == ({str(NORTH)}, {str(NORTH): 3})
+    for _answer in range(PER_RECEIVER - 3):
+        box._next(str(NORTH))
+    assert (box.closed(), box.slow()) == ({str(NORTH)}, {str(NORTH): PER_RECEIVER})
+    clock[0] += SLOW_SECONDS
+    assert box.take_back() == []
+    assert (box.closed(), box.slow()) == (set(), {})
+
+
+def test_what_comes_for_a_slow_receiver_gets_a_thread_each_at_once(pigeon, clock):
+    threads = Threads()
+    box = Outbox(threads)
+    box.put(deliveries(AT_ONCE + 5, NORTH))
+    begin(box, AT_ONCE)
+    clock[0] += BEGIN_SECONDS
+    assert len(box.take_back()) == 5
+    threads.waiting.clear()
+    box.put(deliveries(5, NORTH))
+    assert len(threads.waiting) == 5
+
+
+def test_a_receiver_that_waited_for_threads_alone_is_not_called_slow(pigeon, clock):
+    box = Outbox(Threads())
+    box.put(deliveries(3, NORTH))
+    clock[0] += BEGIN_SECONDS
+    assert len(box.take_back()) == 3
+    assert (box.closed(), box.slow()) == (set(), {})
+
+
+def test_a_receiver_with_enough_in_line_gets_no_more(pigeon, clock):
+    box = Outbox(Threads())
+    box.put([*deliveries(ENOUGH, NORTH), *deliveries(ENOUGH - 1, SOUTH)])
+    assert box.closed() == {str(NORTH)}
+
+
+@pytest.fixture
+def letter() -> Iterator[Pigeon]:
+    with channels.temporarily(bird := Pigeon("letter", at_most_once=True)):
+        yield bird
+
+
+def test_what_must_not_be_sent_twice_goes_first(pigeon, letter, clock):
+    box = Outbox(Threads())
+    box.put(deliveries(2, NORTH))
+    box.put(deliveries(1, None, "letter"))
+    assert box.only_once == 1
+    box._send_in_a_row()
+    assert [row.channel for row, _sent in box.answers(0)] == ["letter", "pigeon", "pigeon"]
+    assert box.only_once == 0
+
+
+def test_what_must_not_be_sent_twice_is_never_taken_back(pigeon, letter, clock):
+    box = Outbox(Threads())
+    box.put([*deliveries(1, NORTH), *deliveries(1, None, "letter")])
+    clock[0] += 10 * BEGIN_SECONDS
+    assert [row.channel for row in box.take_back()] == ["pigeon"]
+    box._send_in_a_row()
+    assert letter.sent == [(None, 0)]
+
+
+@pytest.mark.parametrize(("at_most_once", "fate"), [(True, Fate.UNKNOWN), (False, Fate.LATER)])
+def test_a_bug_in_a_channel_is_an_answer_and_the_thread_goes_on(at_most_once, fate):
+    with channels.temporarily(Pigeon("pigeon", at_most_once=at_most_once)):
+        threads = Threads()
+        box = Outbox(threads)
+        box.put([(Delivery(channel="pigeon"), ZeroDivisionError()), *deliveries(1, None)])
+        threads.run()
+        assert [sent for _row, sent in box.answers(0)] == [Sent(fate, "ZeroDivisionError"), Sent(Fate.SENT)]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -15,13 +17,15 @@ from careops.lib import clock
 from patients.models import Patient, Task
 from tests.factories.patients import PatientFactory
 from tests.lib.servers import recording
-from tests.workflows.support import live, settle, work_off
+from tests.workflows.support import Threads, live, work_off
+from tests.workflows.support import settle as hand_out
+from workflows import outbox
 from workflows.catalogue import Fate, Sent, channels
 from workflows.channels import DELAYS
 from workflows.engine import operate
-from workflows.models import Delivery, Endpoint, Run
+from workflows.models import Delivery, Endpoint, Lane, Run
 from workflows.models.lease import claim
-from workflows.senders import Sender, reap_lost
+from workflows.senders import Sender, reap_lost, settle
 
 SYSTEM = Actor.system()
 
@@ -203,18 +207,154 @@ def test_a_person_settles_what_nobody_knows(db, ops):
     assert channel.settled == [(Fate.SENT, True)]
 
 
-def test_many_go_out_together_in_few_statements(db, receiver, django_assert_max_num_queries):
+@pytest.fixture
+def waiting(db: Any, receiver: Any) -> list[Patient]:
+    """Twelve patients of whom the endpoint is to be told."""
     subscribed(receiver)
-    for _one in range(12):
-        PatientFactory().perform("onboard", by=SYSTEM)
-    settle()
-    with ThreadPoolExecutor(4) as pool:
-        sender = Sender("test", pool)
-        with django_assert_max_num_queries(60):  # one by one they took more than a hundred
-            assert sender.work("default") == 12
-            sender.finish()
+    patients = [PatientFactory().perform("onboard", by=SYSTEM) for _one in range(12)]
+    hand_out()
+    return patients
+
+
+def test_many_go_out_together_in_few_statements(waiting, receiver, django_assert_num_queries):
+    sender = Sender("test", threads := Threads())
+    with django_assert_num_queries(
+        6
+    ):  # a look, a claim, and within savepoints: are they ours, their endpoints
+        assert sender.work("default") == 12
+    threads.run()
+    with django_assert_num_queries(
+        5
+    ):  # the time, and within savepoints: what became of them, who waits for them
+        sender.finish()
     assert set(Delivery.objects.values_list("state", "status")) == {("done", 200)}
     assert sorted(ids(receiver)) == sorted(f"msg_{delivery.uid.hex}" for delivery in Delivery.objects.all())
+
+
+def test_one_look_tells_of_all_lanes_whether_anything_is_due(db, django_assert_num_queries):
+    sender = Sender("test", Threads())
+    with django_assert_num_queries(1):
+        assert [sender.work(lane) for lane in Lane.values] == [0, 0, 0]
+    with django_assert_num_queries(1):
+        assert [sender.work(lane) for lane in Lane.values] == [0, 0, 0]
+
+
+def test_a_delivery_that_goes_alone_is_found_too(waiting):
+    Delivery.objects.update(alone=True)
+    assert Sender("test", Threads()).work("default") == 1
+
+
+def test_what_could_not_be_begun_in_time_is_due_again_as_if_nothing_had_been(waiting, monkeypatch):
+    sender = Sender("test", Threads())
+    assert sender.work("default") == 12
+    assert set(Delivery.objects.values_list("state", flat=True)) == {"running"}
+    monkeypatch.setattr(outbox, "monotonic", lambda: monotonic() + outbox.BEGIN_SECONDS)
+    assert sender.work("bulk") == 12
+    found = Delivery.objects.values_list("state", "lease_until", "attempts", "alone", "log")
+    assert list(found) == [("due", None, 0, False, [])] * 12
+    assert len(sender.outbox) == 0
+
+
+def test_of_what_must_not_be_sent_twice_one_is_claimed_at_a_time(db):
+    patient = PatientFactory()
+    with channels.temporarily(Lost("pigeon", at_most_once=True)):
+        for number in range(3):
+            Delivery.objects.create(
+                channel="pigeon", key=f"{number}", subject_type="patients.Patient", subject_id=patient.pk
+            )
+        sender = Sender("test", threads := Threads())
+        assert [sender.work("default") for _turn in range(3)] == [1, 0, 0]
+        threads.run()
+        sender.finish()
+        assert sender.work("default") == 1
+    assert list(Delivery.objects.order_by("pk").values_list("state", flat=True)) == ["done", "running", "due"]
+
+
+def test_it_is_one_at_a_time_for_all_lanes_together(db):
+    patient = PatientFactory()
+    with channels.temporarily(Lost("pigeon", at_most_once=True)):
+        for lane in Lane.values:
+            Delivery.objects.create(
+                channel="pigeon", key=lane, lane=lane, subject_type="patients.Patient", subject_id=patient.pk
+            )
+        sender = Sender("test", Threads())
+        assert [sender.work(lane) for lane in Lane.values] == [1, 0, 0]
+
+
+@pytest.fixture
+def slow(waiting: list[Patient], monkeypatch: Any) -> Sender:
+    """A sender whose one receiver, with a share of four, kept eight more deliveries waiting in line for too long."""
+    monkeypatch.setattr(outbox, "PER_RECEIVER", 4)
+    sender = Sender("test", Threads())
+    assert sender.work("default") == 12
+    assert None not in [sender.outbox._next() for _thread in range(4)]
+    with monkeypatch.context() as later:
+        later.setattr(outbox, "monotonic", lambda: monotonic() + outbox.BEGIN_SECONDS)
+        assert sender.work("bulk") == 8
+    assert sender.work("interactive") == 0  # which ends the turn of all lanes
+    return sender
+
+
+def test_no_more_is_claimed_for_a_slow_receiver_than_can_be_begun(slow):
+    assert slow.work("default") == 0
+    for _answer in range(3):
+        slow.outbox._next(str(Endpoint.objects.get().pk))
+    assert slow.work("default") == 3
+    assert Counter(Delivery.objects.values_list("state", flat=True)) == {"running": 7, "due": 5}
+
+
+def test_a_receiver_that_is_slow_no_more_when_its_turn_comes_waits_for_the_next_one(slow, monkeypatch):
+    slow.outbox._next(str(Endpoint.objects.get().pk))
+    assert slow.work("interactive") == 0  # and has seen what is due in all lanes
+    later = monotonic() + outbox.BEGIN_SECONDS + outbox.SLOW_SECONDS
+    monkeypatch.setattr(outbox, "monotonic", lambda: later)
+    assert (slow.work("default"), slow.outbox.slow()) == (0, {})
+    assert slow.work("default") == 8
+
+
+@pytest.mark.parametrize(("durable", "setting"), [(True, "on"), (False, "off")])
+def test_only_a_claim_of_what_must_not_be_sent_twice_waits_for_the_disk(waiting, durable, setting):
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL synchronous_commit TO on")  # earlier claims left it off
+        assert len(claim(Delivery, "default", 5, worker="test", durable=durable)) == 5
+        cursor.execute("SELECT current_setting('synchronous_commit')")
+        assert cursor.fetchone() == (setting,)
+
+
+def test_a_worker_back_from_the_dead_settles_nothing(waiting):
+    late = claim(Delivery, "default", 12, worker="late")
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE workflows_delivery SET lease_until = statement_timestamp() - interval '1 s'")
+    assert reap_lost() == 12
+    (taken,) = claim(Delivery, "default", 12, worker="quick")
+    settle([(row, Sent(Fate.SENT, status=200)) for row in late])
+    assert Counter(Delivery.objects.values_list("state", "worker", "status")) == {
+        ("running", "quick", None): 1,
+        ("due", "late", None): 11,
+    }
+    settle([(taken, Sent(Fate.SENT, status=200))])
+    assert Delivery.objects.get(pk=taken.pk).state == "done"
+
+
+def test_a_batch_that_falls_apart_counts_each_attempt_once(waiting, receiver, monkeypatch):
+    receiver.answer = (503, {}, b"")
+    channel = channels.get("webhook")
+
+    def fails(delivery: Delivery, sent: Sent, *, final: bool) -> None:
+        if delivery.subject_id == waiting[0].pk:
+            raise ZeroDivisionError
+
+    monkeypatch.setattr(channel, "settle", fails)
+    sender = Sender("test", threads := Threads())
+    sender.work("default")
+    threads.run()
+    sender.finish()
+    rows = Delivery.objects.all()
+    assert [(row.state, row.attempts, len(row.log)) for row in rows] == [("due", 1, 1)] * 12
+    assert Counter(row.error for row in rows) == {
+        "Its answer could not be kept.": 1,
+        "The receiver answered 503.": 11,
+    }
 
 
 def test_one_that_cannot_be_prepared_or_settled_spoils_no_neighbour(db, receiver, monkeypatch):
@@ -233,7 +373,7 @@ def test_one_that_cannot_be_prepared_or_settled_spoils_no_neighbour(db, receiver
 
     monkeypatch.setattr(channel, "prepare", fails_for(unready, channel.prepare))
     monkeypatch.setattr(channel, "settle", fails_for(unkept, channel.settle))
-    settle()
+    hand_out()
     with ThreadPoolExecutor(4) as pool:
         sender = Sender("test", pool)
         sender.work("default")

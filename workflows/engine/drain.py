@@ -111,7 +111,9 @@ class _Rounds:
             return worked
         if self.lane == "send":
             return worked + self._send(ahead)
-        if ahead.batches or (ahead.events and dispatch()):
+        if ahead.events and not ahead.batches:
+            worked += dispatch()  # work even where nobody is told: quiet events hand over nothing
+        if ahead.batches or ahead.events:
             worked += following.work(self.worker)
         for lane in self.lanes:
             if lane in ahead.messages:
@@ -121,7 +123,7 @@ class _Rounds:
         return worked
 
     def _send(self, ahead: Ahead) -> int:
-        worked = sum(self.sender.work(lane) for lane in self.lanes if lane in ahead.rows)
+        worked = sum(self.sender.work(lane) for lane in self.lanes) if ahead.rows else 0
         return worked or self.sender.linger()
 
     def _reap(self) -> int:
