@@ -20,18 +20,13 @@ from django.utils.translation import gettext_lazy
 from careops.access.actor import Actor
 from workflows.catalogue import NotPermitted, event_facts, facts
 from workflows.conditions import Asked, Group, asked, needed_to_read, question, reason
+from workflows.conditions.groups import group_kinds
 from workflows.conditions.refs import PAYLOAD, RESULT
-from workflows.conditions.verdict import together
 from workflows.models import AutomationVersion, NonMatch, Run, StepRun
 
 #: Stands where a value is that the reader may not see.
 HIDDEN = "•••"
 
-GROUPS = {
-    "all": gettext_lazy("all of these"),
-    "any": gettext_lazy("any of these"),
-    "none": gettext_lazy("none of these"),
-}
 REFUSED = {
     "too_deep": gettext_lazy("Events kept causing events: it is part of a loop."),
     "too_often": gettext_lazy("It ran more than 20 times in an hour about the same record."),
@@ -105,7 +100,7 @@ def _judged(node: _Condition | _Group, held: Iterator[bool], depth: int) -> list
     if isinstance(node, _Condition):
         return [(node, next(held, False), depth)]
     below = [_judged(each, held, depth + 1) for each in node.of]
-    holds = together(node.kind, sum(rows[0][1] for rows in below), len(below))
+    holds = group_kinds.get(node.kind).holds(sum(rows[0][1] for rows in below), len(below))
     return [(node, holds, depth), *chain.from_iterable(below)]
 
 
@@ -121,12 +116,12 @@ class Story:
         if not trace.get("held"):
             return
         rows = _judged(self._root, (digit == "1" for digit in trace["held"]), 0)
-        if isinstance(self._root, _Group) and self._root.kind == "all":
+        if isinstance(self._root, _Group) and group_kinds.get(self._root.kind).requires:
             rows = [(node, holds, depth - 1) for node, holds, depth in rows[1:]]
         number = 0
         for node, holds, depth in rows:
             if isinstance(node, _Group):
-                yield Line(str(GROUPS[node.kind]), holds, depth)
+                yield Line(str(group_kinds.get(node.kind).head), holds, depth)
             else:
                 number += 1
                 yield Line(_found(node, trace, reader), holds, depth, number)

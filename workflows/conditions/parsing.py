@@ -9,7 +9,8 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from workflows.conditions.complaints import complaint, located, unknown
-from workflows.conditions.tree import GROUPS, Condition, Group
+from workflows.conditions.groups import group_kinds
+from workflows.conditions.tree import Condition, Group
 
 #: People must be able to read a rule, and PostgreSQL to plan it.
 DEEPEST = 6
@@ -45,7 +46,7 @@ class _Parser:
     def root(self, data: Any) -> Group:
         if data in ({}, {"all": []}):
             return Group()
-        if isinstance(data, Mapping) and len(data) == 1 and next(iter(data)) in GROUPS:
+        if isinstance(data, Mapping) and len(data) == 1 and next(iter(data)) in group_kinds:
             return self.group(data, "", 1)
         self.complain(
             "", complaint("root", _("A rule is one group: “all”, “any” or “none” of its conditions."))
@@ -65,11 +66,11 @@ class _Parser:
             )
         else:
             read = [self.node(entry, f"{here}.{place}", depth) for place, entry in enumerate(entries)]
-            return Group(kind, tuple(each for each in read if each is not None))  # type: ignore[arg-type]
+            return Group(kind, tuple(each for each in read if each is not None))
         return Group()
 
     def node(self, data: Any, path: str, depth: int) -> Condition | Group | None:
-        if isinstance(data, Mapping) and len(data) == 1 and next(iter(data)) in GROUPS:
+        if isinstance(data, Mapping) and len(data) == 1 and next(iter(data)) in group_kinds:
             return self.group(data, path, depth + 1)
         self.leaves += 1
         # Past the limit the rule is refused anyway; do not spend time on the rest of it.

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import reduce
-from operator import and_, or_
 from typing import Any, TypeVar
 
 from django.core.exceptions import EmptyResultSet, FullResultSet
@@ -14,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from workflows.catalogue import facts
 from workflows.conditions.columns import with_facts
+from workflows.conditions.groups import group_kinds
 from workflows.conditions.meanings import Column
 from workflows.conditions.refs import FactRef
 from workflows.conditions.tree import Condition, Group
@@ -72,13 +72,13 @@ def split(tree: Group, model: type[Model]) -> Group:
     mixed ``none`` nothing can be said. The empty result means that the tree sets this model no bound of its
     own.
     """
-    if tree.kind != "all":
+    if not group_kinds.get(tree.kind).requires:
         return Group("all", (tree,)) if _all_about(tree, model) else Group()
     kept: list[Condition | Group] = []
     for each in tree.of:
         if _all_about(each, model):
             kept.append(each)
-        elif isinstance(each, Group) and each.kind == "all":
+        elif isinstance(each, Group) and group_kinds.get(each.kind).requires:
             kept += split(each, model).of
     return Group("all", tuple(kept))
 
@@ -95,10 +95,10 @@ def _is_about(ref: FactRef, model: type[Model]) -> bool:
 def _group_q(group: Group, columns: Mapping[FactRef, Column]) -> Q:
     if not group.of:
         return Q()
-    parts = [_node_q(each, columns) for each in group.of]
-    if group.kind == "none":
+    kind, parts = group_kinds.get(group.kind), [_node_q(each, columns) for each in group.of]
+    if kind.denies:
         parts = [_not(each, part, columns) for each, part in zip(group.of, parts, strict=True)]
-    return reduce(or_ if group.kind == "any" else and_, parts)
+    return reduce(kind.combine, parts)
 
 
 def _not(node: Condition | Group, part: Q, columns: Mapping[FactRef, Column]) -> Q:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
@@ -18,16 +18,14 @@ from workflows.catalogue import ValueKind
 from workflows.catalogue.registry import UnknownName
 from workflows.conditions.complaints import complaint, unknown
 from workflows.conditions.dates import edges
+from workflows.conditions.groups import group_kinds
 from workflows.conditions.operators import Operator, operators, operators_for
 from workflows.conditions.refs import Definition, FactRef, OpenFact, definition, ref_to
 from workflows.conditions.values import MOST_VALUES, NEEDED, plain
-from workflows.conditions.verdict import Answers, Verdict, question, together
+from workflows.conditions.verdict import Answers, Verdict, question
 
 #: How many outcomes a tree remembers the verdict of.
 MOST_KNOWN = 256
-
-GroupKind = Literal["all", "any", "none"]
-GROUPS: tuple[GroupKind, ...] = ("all", "any", "none")
 
 
 @dataclass(frozen=True)
@@ -86,7 +84,7 @@ class Condition:
 class Group:
     """Conditions of which all, any or none must hold."""
 
-    kind: GroupKind = "all"
+    kind: str = "all"
     of: tuple[Condition | Group, ...] = ()
 
     def dump(self) -> dict[str, Any]:
@@ -139,7 +137,7 @@ class Group:
         number = 0
         for each in self.of:
             number += each._fold(held) if isinstance(each, Group) else next(held) == "1"
-        return together(self.kind, number, len(self.of))
+        return group_kinds.get(self.kind).holds(number, len(self.of))
 
 
 def _json(needed: Any) -> Any:

@@ -30,13 +30,6 @@ def question(fact: str, operator: str, value: Any = None, parameters: Mapping[st
     return f"{fact} {operator} {value!r}" if PAYLOAD.match(fact) or RESULT.match(fact) else fact
 
 
-def together(kind: str, held: int, asked: int) -> bool:
-    """Whether a group of that kind holds, when so many of the conditions it asks held."""
-    if kind == "all":
-        return held == asked
-    return (held > 0) is (kind == "any")
-
-
 class Answers:
     """The values about one subject at one moment. However many trees ask, each question is answered once and each
     condition judged once. ``saw`` holds the answers as JSON.

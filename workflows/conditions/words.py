@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from functools import reduce
@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from workflows.conditions.dates import is_day
+from workflows.conditions.groups import GroupKind, group_kinds
 from workflows.conditions.values import plain
 
 if TYPE_CHECKING:
@@ -27,9 +28,8 @@ def sentence(tree: Group) -> str:
     if not tree.of:
         return _("always")
     parts = [_part(each) for each in tree.of]
-    if tree.kind == "all":
-        return _joined(parts, _and)
-    return _group(tree.kind, parts)
+    kind = group_kinds.get(tree.kind)
+    return _joined(parts, kind.joint) if kind.requires else _group(kind, parts)
 
 
 def _part(node: Condition | Group) -> str:
@@ -37,30 +37,15 @@ def _part(node: Condition | Group) -> str:
 
     if isinstance(node, Condition):
         return condition(node)
-    return _group(node.kind, [_part(each) for each in node.of])
+    return _group(group_kinds.get(node.kind), [_part(each) for each in node.of])
 
 
-def _group(kind: str, parts: Sequence[str]) -> str:
-    if kind == "all":
-        return _("all of (%(conditions)s)") % {"conditions": _joined(parts, _and)}
-    conditions = {"conditions": _joined(parts, _or)}
-    return (
-        _("any of (%(conditions)s)") % conditions
-        if kind == "any"
-        else _("none of (%(conditions)s)") % conditions
-    )
+def _group(kind: GroupKind, parts: Sequence[str]) -> str:
+    return str(kind.words) % {"conditions": _joined(parts, kind.joint)}
 
 
-def _and(first: str, second: str) -> str:
-    return _("%(first)s and %(second)s") % {"first": first, "second": second}
-
-
-def _or(first: str, second: str) -> str:
-    return _("%(first)s or %(second)s") % {"first": first, "second": second}
-
-
-def _joined(parts: Sequence[str], join: Callable[[str, str], str]) -> str:
-    return reduce(join, parts)
+def _joined(parts: Sequence[str], joint: Any) -> str:
+    return reduce(lambda first, second: joint % {"first": first, "second": second}, parts)
 
 
 def condition(leaf: Condition) -> str:
