@@ -8,6 +8,7 @@ for the few others the place is asked.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any
 
@@ -64,6 +65,8 @@ class _ByBirth:
 
     lhs: Any
     rhs: Any
+    #: What must be true of whole years for the age to compare so; nothing where that cannot be said.
+    bounds: Callable[[Decimal], Sequence[tuple[Any, int]]]
 
     def as_sql(self, compiler: Any, connection: Any) -> Any:
         bounds = self.bounds(self.rhs) if isinstance(self.rhs, Decimal) else []
@@ -78,10 +81,6 @@ class _ByBirth:
             each for _sql, params in parts for each in params
         ]
 
-    def bounds(self, needed: Decimal) -> list[tuple[Any, int]]:
-        """What must be true of whole years; nothing where that cannot be said."""
-        raise NotImplementedError
-
 
 def _up(needed: Decimal) -> int:
     return int(needed.to_integral_value(ROUND_CEILING))
@@ -93,31 +92,28 @@ def _beyond(needed: Decimal) -> int:
 
 @Years.register_lookup
 class _AtLeast(_ByBirth, GreaterThanOrEqual):
-    def bounds(self, needed: Decimal) -> list[tuple[Any, int]]:
-        return [(Age.reached, _up(needed))]
+    bounds = staticmethod(lambda needed: [(Age.reached, _up(needed))])
 
 
 @Years.register_lookup
 class _MoreThan(_ByBirth, GreaterThan):
-    def bounds(self, needed: Decimal) -> list[tuple[Any, int]]:
-        return [(Age.reached, _beyond(needed))]
+    bounds = staticmethod(lambda needed: [(Age.reached, _beyond(needed))])
 
 
 @Years.register_lookup
 class _AtMost(_ByBirth, LessThanOrEqual):
-    def bounds(self, needed: Decimal) -> list[tuple[Any, int]]:
-        return [(Age.not_reached, _beyond(needed))]
+    bounds = staticmethod(lambda needed: [(Age.not_reached, _beyond(needed))])
 
 
 @Years.register_lookup
 class _LessThan(_ByBirth, LessThan):
-    def bounds(self, needed: Decimal) -> list[tuple[Any, int]]:
-        return [(Age.not_reached, _up(needed))]
+    bounds = staticmethod(lambda needed: [(Age.not_reached, _up(needed))])
 
 
 @Years.register_lookup
 class _Equals(_ByBirth, Exact):
-    def bounds(self, needed: Decimal) -> list[tuple[Any, int]]:
+    @staticmethod
+    def bounds(needed: Decimal) -> Sequence[tuple[Any, int]]:
         if needed != needed.to_integral_value():
             return []
         return [(Age.reached, int(needed)), (Age.not_reached, int(needed) + 1)]

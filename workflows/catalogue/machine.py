@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Self, TypeVar
+from typing import Any, ClassVar, Final, Self, TypeVar
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import models
@@ -99,6 +99,7 @@ class Machine(Record):
     class Meta:
         abstract = True
 
+    _moves: ClassVar[dict[str, Move]]  # each class's own, once somebody asked
     _stashed: _Stash | None = None
     _occurred_at: datetime | None = None
     _event_data: Mapping[str, Any] = {}
@@ -148,7 +149,7 @@ class Machine(Record):
         found = cls.__dict__.get("_moves")
         if found is None:
             found = {move.name: move for move in _declared_moves(cls)}
-            cls._moves = found  # type: ignore[attr-defined]
+            cls._moves = found
         return found
 
     @classmethod

@@ -145,7 +145,7 @@ class Record(models.Model):
         """
         using = using or router.db_for_write(type(self), instance=self)
         # Somebody assigned first and saved afterwards has got a key only now.
-        self._prepare_related_fields_for_save(operation_name="save")  # type: ignore[attr-defined]
+        self._prepare_related_fields_for_save(operation_name="save")  # type: ignore[attr-defined]  # unknown to the stubs
         if self._state.adding or force_insert:
             self._save_new(using, force_insert or True)
             return
@@ -246,9 +246,9 @@ class Record(models.Model):
         changed = f"WITH changed AS ({sql} RETURNING updated_at)"
         if self._drafts:
             insert, more = sink().inserting(self._drafts)
-            statement = f"{changed}, told AS ({insert}) SELECT updated_at, {sink().waking()} FROM changed"  # noqa: S608
+            statement = f"{changed}, told AS ({insert}) SELECT updated_at, {sink().waking()} FROM changed"  # noqa: S608  (ours)
         else:
-            statement, more = f"{changed} SELECT updated_at FROM changed", []  # noqa: S608
+            statement, more = f"{changed} SELECT updated_at FROM changed", []  # noqa: S608  (ours)
         with connections[using].cursor() as cursor:
             cursor.execute(statement, [*params, *more])
             row = cursor.fetchone()
@@ -301,7 +301,7 @@ def _update(model: type[Record], values: Any, using: str) -> tuple[str, list[Any
         written.append(f'"{field.column}" = {sql}')
         params += more
     return (
-        f'UPDATE "{model._meta.db_table}" SET {", ".join(written)}, updated_at = careops_now() '  # noqa: S608
+        f'UPDATE "{model._meta.db_table}" SET {", ".join(written)}, updated_at = careops_now() '  # noqa: S608  (names of ours)
         f'WHERE "{model._meta.pk.column}" = %s AND version = %s',
         params,
     )

@@ -33,7 +33,7 @@ def day_of(moment: datetime) -> date:
 def edges(needed: date, day: bool) -> tuple[date, date]:
     """Where the needed day or moment begins and is over, in the terms of what it is compared with."""
     if day:
-        start = needed if is_day(needed) else day_of(needed)  # type: ignore[arg-type]
+        start = needed if is_day(needed) else day_of(needed)  # type: ignore[arg-type]  # is_day has told
         return start, start + DAY
     if is_day(needed):
         return midnight(needed), midnight(needed + DAY)

@@ -122,7 +122,7 @@ class TableSink:
         """The INSERT as part of a save's statement: it happens exactly when that statement changed its row."""
         rows = ", ".join([ROW] * len(drafts))
         sql = (
-            f"INSERT INTO workflows_eventrecord ({', '.join(COLUMNS)}) SELECT * FROM (VALUES {rows}) AS row "  # noqa: S608
+            f"INSERT INTO workflows_eventrecord ({', '.join(COLUMNS)}) SELECT * FROM (VALUES {rows}) AS row "  # noqa: S608  (constants)
             "WHERE EXISTS (SELECT 1 FROM changed)"
         )
         return sql, [value for draft in drafts for value in _parameters(draft)]
