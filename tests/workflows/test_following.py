@@ -122,6 +122,20 @@ def test_a_batch_is_acted_upon_once(patient):
     assert Run.objects.count() == 1
 
 
+def test_a_batch_that_was_given_to_somebody_else_is_left_to_them(patient):
+    live("patient.onboarded", STOP)
+    settle()
+    onboard(patient)
+    dispatch()
+    [slow] = claim(EventBatch, "default", 1, worker="slow")
+    vanish(EventBatch)
+    [quick] = claim(EventBatch, "default", 1, worker="quick")
+    following._follow(slow, at_once=True)
+    assert not Run.objects.exists()
+    following._follow(quick, at_once=True)
+    assert Run.objects.count() == 1
+
+
 # ── At once ─────────────────────────────────────────────────────────────────────────────────────────────────
 def test_what_is_due_at_once_is_done_in_the_transaction_that_begins_the_run(patient):
     live("patient.onboarded", TASK, STOP)
