@@ -1,4 +1,12 @@
 from django.apps import AppConfig
+from django.contrib.admin import apps as django_admin
+
+
+class StaffAreaConfig(django_admin.AdminConfig):
+    """Django's admin, with a site of our own."""
+
+    default = False  # "careops" in INSTALLED_APPS means the other one
+    default_site = "careops.staff_area.StaffArea"
 
 
 class CareopsConfig(AppConfig):

@@ -1,14 +1,13 @@
-"""The sidebar of the staff area: the clinic's day first, the machinery last. People see what they may open.
-
-Settings import this module, so it touches neither models nor URLs before the first request.
-"""
+"""The sidebar of the staff area: the clinic's day first, the machinery last. People see what they may open."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
+from django.apps import apps
 from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
@@ -46,14 +45,13 @@ class Page:
 
 
 def _list_url(request: HttpRequest, label: str) -> str | None:
-    app_label, model_name = label.split(".")
-    for model, model_admin in admin.site._registry.items():
-        if model._meta.label_lower == label:
-            may = model_admin.has_view_or_change_permission(request)
-            return reverse(f"admin:{app_label}_{model_name}_changelist") if may else None
-    return None
+    model_admin = admin.site._registry.get(apps.get_model(label))
+    if model_admin is None or not model_admin.has_view_or_change_permission(request):
+        return None
+    return page_url(f"{label.replace('.', '_')}_changelist")
 
 
+@cache
 def page_url(name: str) -> str | None:
     """The address of an admin page that is no list of a model; None where nobody has it."""
     try:
@@ -121,7 +119,4 @@ def _groups(request: HttpRequest) -> Iterator[dict[str, Any]]:
     for title, pages in GROUPS:
         items = [item for page in pages if (item := page.as_item(request))]
         if items:
-            yield {"title": title, "separator": title != GROUPS[0][0], "items": items}
-
-
-SIDEBAR = {"show_search": True, "command_search": False, "navigation": groups}
+            yield {"title": title, "items": items}

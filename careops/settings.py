@@ -11,8 +11,6 @@ from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
-from careops.navigation import SIDEBAR
-
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 env = environ.FileAwareEnv()
@@ -43,9 +41,9 @@ CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", 
 
 # ── Applications ──────────────────────────────────────────────────────────────────────────────────────────
 INSTALLED_APPS = [
-    "unfold",
+    "unfold.apps.BasicAppConfig",  # its looks; the site is ours
     "unfold.contrib.filters",
-    "django.contrib.admin",
+    "careops.apps.StaffAreaConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -317,7 +315,7 @@ UNFOLD = {
     # The palette's results carry names and would sit in a cache and the browser: pages only, no records.
     "COMMAND": {"search_models": False, "show_history": False},
     "STYLES": ["/static/careops/admin.css"],
-    "SIDEBAR": SIDEBAR,
+    "SIDEBAR": {"show_search": True, "command_search": False},  # its entries: careops/navigation.py
     "COLORS": {
         "primary": {
             "50": "240 253 250", "100": "204 251 241", "200": "153 246 228", "300": "94 234 212",

@@ -2,37 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from functools import lru_cache
+from collections.abc import Callable, Iterable
+from functools import lru_cache, wraps
 from typing import Any
 
 from django.contrib.admin.views.main import ChangeList
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
+from unfold.templatetags import unfold_list
 
 
 class BoundedList(ChangeList):
     """A list that a BoundedPaginator counts."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self._query_strings: dict[str, str] = {}
-        super().__init__(*args, **kwargs)
-
-    def get_query_string(
-        self, new_params: dict[str, Any] | None = None, remove: Iterable[str] | None = None
-    ) -> str:
-        """Unfold asks for the three of each column's heading again with every row."""
-        key = repr((new_params, remove))
-        if key not in self._query_strings:
-            self._query_strings[key] = super().get_query_string(new_params, remove)
-        return self._query_strings[key]
 
     def get_results(self, request: HttpRequest) -> None:
         """The heading tells how many rows were found of how many. Where neither is known, the foot tells that."""
         super().get_results(request)
         if self.paginator.has_more:
             self.full_result_count = self.result_count
+
+
+def _once_for_each_list(headings: Callable[[Any], Iterable[Any]]) -> Callable[[Any], list[Any]]:
+    @wraps(headings)
+    def known(listed: Any) -> list[Any]:
+        if "_headings" not in vars(listed):
+            listed._headings = list(headings(listed))
+        found: list[Any] = listed._headings
+        return found
+
+    return known
+
+
+# Unfold works out all of them again for each row, for the labels that a phone shows beside the values: a tenth of a page.
+unfold_list.result_headers = _once_for_each_list(unfold_list.result_headers)
 
 
 def badge(text: Any, tone: str) -> SafeString:

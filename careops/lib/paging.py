@@ -1,7 +1,7 @@
 """Pages of a list, counted only as far as people turn them.
 
 ``SELECT count(*)`` reads every row it counts: half a second for eight million events, and again for every page. Nobody
-turns to the fortieth; whoever has that many rows before them narrows the list. So the count stops at ``most``.
+turns to the twentieth; whoever has that many rows before them narrows the list. So the count stops at ``most``.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class BoundedPaginator(Paginator):
     """Pages of the first ``most`` rows. ``has_more`` tells whether there are others behind them."""
 
     template_name = "admin/careops/pages.html"  # where Unfold looks for a paginator's own
-    most: ClassVar[int] = 1_000
+    most: ClassVar[int] = 500
     object_list: QuerySet[Any]
 
     @cached_property
@@ -44,29 +44,16 @@ class BoundedPaginator(Paginator):
         """The rows of that page, found by their keys alone: what is skipped or sorted away is neither joined nor read."""
         number = self.validate_number(number)
         first = (number - 1) * self.per_page
-        keys = self.in_order().values("pk")[first : min(first + self.per_page, self.most)]
+        keys = self.object_list.values("pk")[first : min(first + self.per_page, self.most)]
         return Page(self.object_list.filter(pk__in=keys), number, self)
-
-    def in_order(self) -> QuerySet[Any]:
-        return self.object_list
-
-
-class SortingPaginator(BoundedPaginator):
-    """For a list in the order of the very thing it is searched for, such as people by their names.
-
-    PostgreSQL expects to meet the first fifty Smiths soon when it walks along the names, as if they were strewn among
-    the others; they stand together, behind 160 000 people. Sorting what was found is quicker wherever that is known to
-    be little, and where it is much, the walk does meet it soon.
-    """
-
-    most = 10_000
-
-    def in_order(self) -> QuerySet[Any]:
-        return self.object_list if self.has_more else off_the_index(self.object_list)
 
 
 def off_the_index(rows: QuerySet[Any]) -> QuerySet[Any]:
-    """The same rows in the same order, without an index to walk along.
+    """The same rows in the same order, without an index to walk along: for what is found by the thing it is ordered by,
+    such as people by their names.
+
+    PostgreSQL expects to meet the first fifty Smiths soon when it walks along the names, as if they were strewn among
+    the others; they stand together, behind 160 000 people. Sorting what was found is quicker.
 
     ``coalesce(x, x)`` is x, but not to the planner. Rows in the order of another table stay as they are.
     """

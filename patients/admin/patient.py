@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import TabularInline
 from unfold.decorators import display
 
-from careops.lib.paging import SortingPaginator
+from careops.lib.paging import off_the_index
 from careops.surfaces.admin import MachineAdmin
 from patients.admin.choosing import PatientChoices, named
 from patients.models import Appointment, Message, Patient, Task
@@ -68,7 +68,6 @@ class PatientAdmin(MachineAdmin):
     list_display = ("full_name", "mrn", "birth_date", "state_badge", "practitioner", "care_team", "clinic")
     list_filter = ("state", "clinic", "care_team", "practitioner")
     list_select_related = ("practitioner", "care_team", "clinic")
-    paginator = SortingPaginator
     search_fields = ("last_name",)
     search_help_text = _(
         "The beginning of a name, email address or record number, or a date of birth (1960-03-14)"
@@ -93,7 +92,8 @@ class PatientAdmin(MachineAdmin):
         try:
             return queryset.filter(birth_date=date.fromisoformat(search_term.strip())), False
         except ValueError:
-            return named(queryset, search_term, ("last_name", "first_name", "email", "mrn")), False
+            found = named(queryset, search_term, ("last_name", "first_name", "email", "mrn"))
+            return (off_the_index(found) if found is not queryset else found), False
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(PatientChoices.as_view(admin_site=self.admin_site))

@@ -10,16 +10,23 @@ from django.contrib import admin
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from unfold.templatetags import unfold_list
 
 from careops.access.models import AuditEntry
 from careops.lib.lists import badge
-from careops.lib.paging import BoundedPaginator, SortingPaginator
+from careops.lib.paging import BoundedPaginator, off_the_index
 from labs.models import LabOrder, Report, Requisition
 from orders.models import Order
 from patients.models import Appointment, Message, Patient, Task
 from tests.factories.labs import LabOrderFactory, ReportFactory, RequisitionFactory
 from tests.factories.orders import OrderFactory
-from tests.factories.patients import AppointmentFactory, MessageFactory, PatientFactory, TaskFactory
+from tests.factories.patients import (
+    AppointmentFactory,
+    ClinicFactory,
+    MessageFactory,
+    PatientFactory,
+    TaskFactory,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -53,7 +60,6 @@ def text(answer: Any) -> str:
 def three_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages of two rows, counted up to three."""
     monkeypatch.setattr(BoundedPaginator, "most", 3)
-    monkeypatch.setattr(SortingPaginator, "most", 3)
     for model in (Task, Patient):
         monkeypatch.setattr(admin.site._registry[model], "list_per_page", 2)
 
@@ -88,8 +94,9 @@ def test_the_pages_end_where_the_count_does(at_desk: Any, root: Any, three_at_mo
     assert client.get(address(Task), {"p": 3}).headers["Location"].endswith("?e=1")
 
 
-def test_the_bound_is_written_as_people_write_it() -> None:
-    assert (BoundedPaginator([], 50).bound, SortingPaginator([], 50).bound) == ("1,000", "10,000")
+def test_the_bound_is_written_as_people_write_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(BoundedPaginator, "most", 1_000)
+    assert BoundedPaginator([], 50).bound == "1,000"
 
 
 def test_no_query_of_a_list_is_without_an_end(at_desk: Any, root: Any, three_at_most: None) -> None:
@@ -121,14 +128,38 @@ def test_pages_of_found_rows_follow_each_other(at_desk: Any, root: Any, three_at
 
 
 # ── Drawing ───────────────────────────────────────────────────────────────────────────────────────────────
-def test_every_heading_leads_to_its_own_order(at_desk: Any, root: Any, ada: Any) -> None:
-    listed = (
-        at_desk(root).get(address(Patient), {"q": "aba", "state__exact": "registered"}).context_data["cl"]
+def test_headings_are_worked_out_once_for_all_rows(
+    at_desk: Any, root: Any, ada: Any, ben: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    real = unfold_list.label_for_field
+    monkeypatch.setattr(
+        unfold_list,
+        "label_for_field",
+        lambda name, *rest, **more: asked.append(name) or real(name, *rest, **more),
     )
-    for number in ("1", "2", "1"):
-        assert listed.get_query_string({"o": number}) == f"?o={number}&q=aba&state__exact=registered"
-    assert listed.get_query_string({"o": "1"}, ["q"]) == "?o=1&state__exact=registered"
-    assert listed.get_query_string(remove=["q"]) == "?state__exact=registered"
+    listed = at_desk(root).get(address(Patient)).content.decode()
+    assert sorted(asked) == sorted(set(asked))
+    assert "full_name" in asked
+    assert listed.count('data-label="date of birth"') == 2
+
+
+def test_a_filter_draws_its_choices_as_links_and_marks_the_one_in_force(
+    at_desk: Any, root: Any, ada: Any
+) -> None:
+    clinic = PatientFactory(clinic=ClinicFactory(name="North <b> & South")).clinic
+    drawn = at_desk(root).get(address(Patient), {"q": "aba", "state__exact": "registered"}).content.decode()
+    inside = drawn[drawn.index("changelist-filter") :]
+    assert f'href="?clinic__id__exact={clinic.pk}&amp;q=aba&amp;state__exact=registered"' in inside
+    assert inside.count("North &lt;b&gt; &amp; South") == 2
+    assert inside.count("font-semibold text-primary-600") == 2  # one in each filter that has a choice
+    assert '<input type="hidden" name="state__exact" value="registered">' in inside
+    assert inside.count('type="hidden"') == 1
+
+
+def test_a_filter_of_yes_and_no_stands_side_by_side(at_desk: Any, root: Any) -> None:
+    drawn = at_desk(root).get(reverse("admin:access_user_changelist")).content.decode()
+    assert drawn.count("basis-1/3") >= 3
 
 
 def test_a_label_has_the_colour_of_its_state() -> None:
@@ -219,27 +250,23 @@ def test_the_newest_come_first_without_sorting(plan: Any, model: Any, index: str
     assert "Sort" not in found
 
 
-def test_people_who_are_found_are_sorted_instead_of_met_on_a_walk(plan: Any, ada: Any) -> None:
-    found = Patient.objects.filter(last_name__istartswith="a").order_by("last_name", "first_name", "id")
-    assert "patient_by_name" in plan(found[:50])
-    sorted_ones = SortingPaginator(found, 50)
-    assert "patient_by_name" not in plan(sorted_ones.in_order()[:50])
-    assert "Sort" in plan(sorted_ones.in_order()[:50])
-    assert admin.site._registry[Patient].paginator is SortingPaginator
-
-
-def test_where_many_are_found_the_walk_soon_meets_some(
-    plan: Any, ada: Any, ben: Any, monkeypatch: pytest.MonkeyPatch
+def test_people_who_are_found_are_sorted_instead_of_met_on_a_walk(
+    plan: Any, at_desk: Any, root: Any, ada: Any
 ) -> None:
-    monkeypatch.setattr(SortingPaginator, "most", 1)
-    everybody = Patient.objects.order_by("last_name", "first_name", "id")
-    assert "patient_by_name" in plan(SortingPaginator(everybody, 50).in_order()[:50])
+    client = at_desk(root)
+
+    def listed(**asked: str) -> Any:
+        return client.get(address(Patient), asked).context_data["cl"].queryset
+
+    assert "patient_by_name" in plan(listed()[:25])
+    assert "patient_by_name" in plan(listed(q=" ")[:25])
+    assert "patient_by_name" not in plan(listed(q="a")[:25])
+    assert "Sort" in plan(listed(q="a")[:25])
 
 
 def test_an_order_by_something_else_stays_what_it_is(ada: Any) -> None:
     for order in (["-practitioner", "pk"], ["practitioner__last_name"], ["?"]):
-        rows = Patient.objects.order_by(*order)
-        assert SortingPaginator(rows, 50).in_order().query.order_by == tuple(order)
+        assert off_the_index(Patient.objects.order_by(*order)).query.order_by == tuple(order)
 
 
 # ── Queries ───────────────────────────────────────────────────────────────────────────────────────────────
