@@ -52,6 +52,27 @@ def insert_many(rows: Sequence[models.Model]) -> None:
         row._state.adding, row._state.db = False, connection.alias
 
 
+def insert_if_new(row: models.Model, key: Sequence[str], *, then: str = "true") -> bool:
+    """Insert the row unless there is one with the same values of these fields, which are unique together.
+
+    True when it is new; only then is ``then``, an SQL expression, worked out, in the same statement. Signals are the
+    caller's business. Raises IntegrityError for a row that breaks another rule.
+    """
+    quote = connection.ops.quote_name
+    options: Any = row._meta
+    number([row])
+    fields: list[Any] = [field for field in options.concrete_fields if not _is_chosen(row, field.attname)]
+    columns = ", ".join(quote(field.column) for field in fields)
+    unique = ", ".join(quote(options.get_field(name).column) for name in key)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"WITH kept AS (INSERT INTO {quote(options.db_table)} ({columns}) VALUES ({', '.join(['%s'] * len(fields))}) "  # noqa: S608  (all ours)
+            f"ON CONFLICT ({unique}) DO NOTHING RETURNING 1) SELECT {then} FROM kept",
+            [field.get_db_prep_save(getattr(row, field.attname), connection) for field in fields],
+        )
+        return cursor.fetchone() is not None
+
+
 def copy_in(table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """COPY these values into the table. Raises IntegrityError as an INSERT would."""
     quote = connection.ops.quote_name

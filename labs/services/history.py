@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from careops.access.actor import Actor
 from labs.modalities import Modality
 from labs.models import LabOrder, LabOrderStatus
+from workflows.catalogue.recording import on_behalf_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +34,8 @@ class Told:
         return status.rank if status else None
 
 
-def hear(order: LabOrder, told: Sequence[Told]) -> tuple[LabOrder, list[LabOrderStatus]]:
-    """Write down what is new and move the order as far as it says. Returns the order and the new rows.
+def hear(order: LabOrder, told: Sequence[Told]) -> list[LabOrderStatus]:
+    """Write down what is new and move the order as far as it says. Returns the new rows.
 
     The caller holds the lock on the order's row, so that two messages about it cannot interleave.
     """
@@ -44,7 +45,8 @@ def hear(order: LabOrder, told: Sequence[Told]) -> tuple[LabOrder, list[LabOrder
         status = modality.status(news.status)
         applied = status is not None and status.rank > order.rank
         if status is not None and applied:
-            order = order.perform(status.move, by=Actor.system(), occurred_at=news.occurred_at)
+            with on_behalf_of(Actor.system()):
+                order.run_locked(status.move, occurred_at=news.occurred_at)
         rows.append(
             LabOrderStatus(
                 order=order,
@@ -55,7 +57,7 @@ def hear(order: LabOrder, told: Sequence[Told]) -> tuple[LabOrder, list[LabOrder
                 applied=applied,
             )
         )
-    return order, LabOrderStatus.create_many(rows)
+    return LabOrderStatus.create_many(rows)
 
 
 def _unheard(order: LabOrder, told: Sequence[Told]) -> list[Told]:

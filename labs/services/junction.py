@@ -44,7 +44,8 @@ def interpret(body: Any, resolved_to: models.Model | None) -> Mapping[str, Any]:
     if not is_about_order(body):
         return {"ignored": "not about a lab order"}
     message = read(body)
-    order, new = hear(_locked_order(message, resolved_to), message.told)
+    order = _locked_order(message, resolved_to)
+    new = hear(order, message.told)
     return {
         "lab_order": str(order.pk),
         "state": order.state,

@@ -9,7 +9,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import IntegrityError, connection, transaction
 
 from careops.lib import clock
-from careops.lib.bulk import insert_many, update_many
+from careops.lib.bulk import insert_if_new, insert_many, update_many
 from careops.lib.ids import uuid7
 from workflows.models import Delivery, Endpoint, EventRecord, NonMatch, QueueState
 
@@ -97,3 +97,26 @@ def test_no_rows_are_no_statement(django_assert_num_queries):
     with django_assert_num_queries(0):
         insert_many([])
         update_many([], ("state",))
+
+
+def test_a_row_is_inserted_once_for_its_key_and_only_then_something_follows(django_assert_num_queries):
+    followed = "(SELECT setval('careops_test_followed', nextval('careops_test_followed')))"
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TEMPORARY SEQUENCE careops_test_followed")
+    with django_assert_num_queries(2):  # the id, and the row
+        assert insert_if_new(delivery("one", body={"a": 1}), ["key"], then=followed) is True
+    assert insert_if_new(delivery("one", body={"a": 2}), ["key"], then=followed) is False
+    assert insert_if_new(delivery("two", body={"a": 3}), ["key"], then="NULL") is True
+    assert list(Delivery.objects.order_by("key").values_list("key", "body", "state")) == [
+        ("one", {"a": 1}, "due"),
+        ("two", {"a": 3}, "due"),
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT last_value, is_called FROM careops_test_followed")
+        assert cursor.fetchone() == (1, True)
+
+
+def test_a_new_row_that_breaks_another_rule_is_an_error():
+    with pytest.raises(IntegrityError), transaction.atomic():
+        insert_if_new(delivery("one", result=None), ["key"])
+    assert not Delivery.objects.exists()

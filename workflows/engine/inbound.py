@@ -1,40 +1,87 @@
-"""Understanding stored messages: each in its own transaction, through its source."""
+"""Understanding stored messages through their sources: a batch in one transaction, which falls apart when one fails."""
 
 from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Sequence
+from datetime import datetime
+from time import monotonic
 from typing import Any
 
 from django.db import InterfaceError, OperationalError, models, transaction
 
 from careops.access.actor import Actor
 from careops.lib import clock
+from careops.lib.bulk import update_many
 from workflows.catalogue import Conflict, acting
 from workflows.catalogue.ports import InboundSource, Malformed, Unmatched, inbound_sources, ops_alert
 from workflows.engine import limits
 from workflows.engine.alarm import message_is_dead
 from workflows.models import InboundMessage, QueueState
-from workflows.models.lease import claim, hold, note
+from workflows.models.lease import claim, hold, hold_claimed, note, release
 
 log = logging.getLogger(__name__)
 
 Verdict = InboundMessage.Verdict
 
+#: Messages read in one transaction: each locks the record it is about until the last of them is understood.
+TOGETHER = 50
+#: What understanding a message changes of its row.
+UNDERSTOOD = (
+    "outcome", "verdict", "reference", "state", "finished_at", "lease_until", "error", "error_code", "alone", "crashes",
+    "log",
+)  # fmt: skip
+
 
 def work(lane: str, worker: str) -> int:
     """Read the stored messages that are due. Returns how many were claimed."""
-    rows = claim(InboundMessage, lane, 20, worker=worker)
-    for row in rows:
-        _one(row)
+    rows = claim(InboundMessage, lane, TOGETHER, worker=worker)
+    if len(rows) == 1:
+        _one(rows[0])
+    elif rows:
+        _together(rows)
     return len(rows)
+
+
+def _together(rows: Sequence[InboundMessage]) -> None:
+    try:
+        with transaction.atomic(), acting(Actor.system()):
+            left = _batch(rows)
+    except Exception as error:  # noqa: BLE001  (whatever it is, each message finds out for itself whose it was)
+        log.info("A batch of %d messages falls apart (%s).", len(rows), type(error).__name__)
+        for row in rows:
+            _one(row)
+    else:
+        release(InboundMessage, left)
+
+
+def _batch(rows: Sequence[InboundMessage]) -> list[InboundMessage]:
+    """As many of them as fit the batch's time; the rest is returned."""
+    mine = [row.pk for row in hold_claimed(InboundMessage, rows)]
+    held = InboundMessage.objects.filter(pk__in=mine).order_by("due_at", "pk")
+    bodies = [(row, _body(row)) for row in held]
+    # By the record they are about, so that two workers lock records in the same order; messages about one record stay
+    # in the order they came.
+    bodies.sort(key=lambda pair: _reference(pair[0].source, pair[1]))
+    begun, at = monotonic(), clock.now()
+    understood, left = [], []
+    for row, body in bodies:
+        if monotonic() - begun > limits.BATCH_SECONDS:
+            left.append(row)
+            continue
+        _understand(row, body, at)
+        understood.append(row)
+    update_many(understood, UNDERSTOOD)
+    return left
 
 
 def _one(row: InboundMessage) -> None:
     try:
         with transaction.atomic(), acting(Actor.system()):
             for held in hold(InboundMessage, [row]):
-                _apply(held)
+                _understand(held, _body(held), clock.now())
+                update_many([held], UNDERSTOOD)
     except Unmatched as error:
         _keep(row, Verdict.UNMATCHED, str(error), error.reference)
     except Malformed as error:
@@ -46,20 +93,27 @@ def _one(row: InboundMessage) -> None:
         _again(row, type(error).__name__)
 
 
-def _apply(row: InboundMessage) -> None:
+def _understand(row: InboundMessage, body: Any, at: datetime) -> None:
+    """Do what the message says, and note on its row, which the caller stores, what that was."""
     source = inbound_sources.get(row.source)
-    try:
-        body = json.loads(row.body)
-    except ValueError:
-        raise Malformed("The body is not JSON.") from None
     outcome = source.interpret(body, _resolved(source, row, body))
-    at = clock.now()
-    row.outcome, row.verdict = dict(outcome), Verdict.APPLIED
-    row.reference = source.reference(body) if source.reference else ""
+    row.outcome, row.verdict, row.reference = dict(outcome), Verdict.APPLIED, _reference(row.source, body)
     row.state, row.finished_at, row.lease_until, row.error, row.error_code = QueueState.DONE, at, None, "", ""
     row.alone, row.crashes = False, 0
     row.log = note(row, at=at)
-    row.save()
+
+
+def _body(row: InboundMessage) -> Any:
+    try:
+        return json.loads(row.body)
+    except ValueError:
+        raise Malformed("The body is not JSON.") from None
+
+
+def _reference(name: str, body: Any) -> str:
+    """The sender's own number of the record the message is about, "" where it says none."""
+    reference = inbound_sources.get(name).reference
+    return reference(body) if reference else ""
 
 
 def _resolved(source: InboundSource, row: InboundMessage, body: Any) -> models.Model | None:

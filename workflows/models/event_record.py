@@ -106,6 +106,10 @@ _RING = (
 )
 
 
+#: An SQL expression that wakes an idle worker when the surrounding transaction commits.
+WAKING = f"({_RING.format(which='<>', number=1)})"
+
+
 def _parameters(draft: Draft) -> list[Any]:
     cause = draft.cause
     return [
@@ -128,7 +132,7 @@ class TableSink:
         return sql, [value for draft in drafts for value in _parameters(draft)]
 
     def waking(self) -> str:
-        return f"({_RING.format(which='<>', number=1)})"
+        return WAKING
 
     def record(self, drafts: Sequence[Draft]) -> None:
         if len(drafts) >= MANY and not any(draft.dedupe_key or draft.occurred_at for draft in drafts):

@@ -144,10 +144,12 @@ def finish(model: type[Q], rows: Sequence[Q], names: Sequence[str]) -> list[Q]:
 def release(model: type[Q], rows: Iterable[Q]) -> None:
     """Give rows back untouched, for somebody else or for the next round."""
     mine = [(row.pk, row.fence) for row in rows]
+    if not mine:
+        return
     with connection.cursor() as cursor:
         cursor.execute(
             f"UPDATE {model._meta.db_table} AS row SET state = 'due', lease_until = NULL "  # noqa: S608  (the table is ours)
-            "FROM unnest(%s::bigint[], %s::int[]) AS mine(id, fence) "
+            f"FROM unnest(%s::{model._meta.pk.rel_db_type(connection)}[], %s::int[]) AS mine(id, fence) "
             f"WHERE row.id = mine.id AND row.fence = mine.fence AND row.{STILL_RUNNING}",
             [[pk for pk, _fence in mine], [fence for _pk, fence in mine]],
         )

@@ -10,10 +10,11 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
+from careops.lib.bulk import insert_if_new
 from careops.lib.signing import BadSignature, verify
 from workflows.catalogue.ports import inbound_sources
 from workflows.models import InboundMessage, Lane
-from workflows.models.event_record import wake
+from workflows.models.event_record import WAKING
 
 log = logging.getLogger(__name__)
 
@@ -51,13 +52,9 @@ def receive(request: HttpRequest, source: str) -> HttpResponse:
 
 
 def _store(source: str, message_id: str, text: str) -> bool:
-    """Keep the message unless its id is known. True when it is new."""
+    """Keep the message unless its id is known, and tell a worker. True when it is new."""
     digest = hashlib.sha256(text.encode()).hexdigest()
-    if InboundMessage.objects.filter(source=source, message_id=message_id).exists():
-        return False
     message = InboundMessage(
         source=source, message_id=message_id, body_hash=digest, body=text, lane=Lane.INTERACTIVE
     )
-    InboundMessage.objects.bulk_create([message], ignore_conflicts=True)  # two copies at once: one row
-    wake()
-    return True
+    return insert_if_new(message, ("source", "message_id"), then=WAKING)
