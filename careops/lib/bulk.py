@@ -7,14 +7,17 @@ from COPY, or from arrays. Signals, ``save()`` and events are the caller's busin
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection, models
 from django.db.models.expressions import DatabaseDefault
+
+M = TypeVar("M", bound=models.Model)
 
 #: Fields that store what they hold, and the types that are sent as they are; any other field or value converts itself.
 PLAIN_FIELDS = frozenset({
@@ -89,31 +92,86 @@ def update_many(rows: Sequence[models.Model], names: Sequence[str]) -> None:
     """Write these fields of all the rows, which share a model and are locked by the caller."""
     if not rows:
         return
-    options = rows[0]._meta
+    options: Any = rows[0]._meta
+    quote = connection.ops.quote_name
     fields: list[Any] = [options.pk, *(options.get_field(name) for name in names)]
-    columns = [connection.ops.quote_name(field.column) for field in fields]
-    arrays = ", ".join(f"%s::{field.rel_db_type(connection)}[]" for field in fields)
-    changes = ", ".join(f"{column} = new.{column}" for column in columns[1:])
+    columns = [_column(field, rows) for field in fields]
+    # Most of a batch ends alike: what is the same for all of its rows is sent once.
+    shared = [index for index, values in enumerate(columns) if index and _all_alike(values)]
+    own = [index for index in range(len(fields)) if index not in shared]
+    types = [field.rel_db_type(connection) for field in fields]
+    changes = ", ".join(
+        f"{quote(field.column)} = "
+        + (f"%s::{types[index]}" if index in shared else f"new.{quote(field.column)}")
+        for index, field in enumerate(fields)
+        if index
+    )
+    arrays = ", ".join(f"%s::{types[index]}[]" for index in own)
+    brought = ", ".join(quote(fields[index].column) for index in own)
+    key = quote(options.pk.column)
     with connection.cursor() as cursor:
         cursor.execute(
-            f"UPDATE {connection.ops.quote_name(options.db_table)} AS row SET {changes} "  # noqa: S608  (all ours)
-            f"FROM unnest({arrays}) AS new({', '.join(columns)}) WHERE row.{columns[0]} = new.{columns[0]}",
-            [_column(field, rows) for field in fields],
+            f"UPDATE {quote(options.db_table)} AS row SET {changes} "  # noqa: S608  (all ours)
+            f"FROM unnest({arrays}) AS new({brought}) WHERE row.{key} = new.{key}",
+            [*(columns[index][0] for index in shared), *(columns[index] for index in own)],
         )
 
 
-def number(rows: Sequence[models.Model]) -> None:
-    """Give the rows, which share a model, the ids they will be stored under: COPY tells none."""
-    new = [row for row in rows if row.pk is None]
-    if not new or not isinstance(key := new[0]._meta.pk, models.AutoField | models.BigAutoField):
+def _all_alike(values: Sequence[Any]) -> bool:
+    first = values[0]
+    return all(value is first or (type(value) is type(first) and value == first) for value in values)
+
+
+def read_many(model: type[M], where: str, parameters: Sequence[Any]) -> list[M]:
+    """The rows for which this SQL holds, as a queryset brings them.
+
+    Django would compile the statement anew each time, which takes longer than reading a single row does.
+    """
+    options: Any = model._meta
+    quote = connection.ops.quote_name
+    columns = ", ".join(quote(field.column) for field in options.concrete_fields)
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {columns} FROM {quote(options.db_table)} WHERE {where}", parameters)  # noqa: S608  (the caller's own)
+        return made(model, options.concrete_fields, cursor.fetchall())
+
+
+def made(model: type[M], fields: Sequence[Any], rows: Iterable[Sequence[Any]]) -> list[M]:
+    """Objects from rows of these fields' columns."""
+    names = [field.attname for field in fields]
+    readers = [getattr(field, "from_db_value", None) for field in fields]
+    return [
+        model.from_db(
+            connection.alias,
+            names,
+            [
+                read(value, None, connection) if read else value
+                for read, value in zip(readers, row, strict=True)
+            ],
+        )
+        for row in rows
+    ]
+
+
+def number(*groups: Sequence[models.Model]) -> None:
+    """Give the rows, of which each group shares a model, the ids they will be stored under: COPY tells none."""
+    new = [row for rows in groups for row in rows if row.pk is None and _is_counted(row)]
+    if not new:
         return
+    counted = Counter(type(row) for row in new)  # in the order in which the models are met
+    new.sort(key=lambda row: list(counted).index(type(row)))
+    parts = ["SELECT nextval(pg_get_serial_sequence(%s, %s)) FROM generate_series(1, %s)"] * len(counted)
+    asked: list[Any] = []
+    for model, wanted in counted.items():
+        asked += [connection.ops.quote_name(model._meta.db_table), model._meta.pk.column, wanted]
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT nextval(pg_get_serial_sequence(%s, %s)) FROM generate_series(1, %s)",
-            [connection.ops.quote_name(new[0]._meta.db_table), key.column, len(new)],
-        )
+        cursor.execute(" UNION ALL ".join(parts), asked)
         for row, (pk,) in zip(new, cursor.fetchall(), strict=True):
             row.pk = pk
+
+
+def _is_counted(row: models.Model) -> bool:
+    """Does the database count up its ids?"""
+    return isinstance(row._meta.pk, models.AutoField | models.BigAutoField)
 
 
 def _is_chosen(row: models.Model, name: str) -> bool:

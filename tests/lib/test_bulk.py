@@ -9,7 +9,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import IntegrityError, connection, transaction
 
 from careops.lib import clock
-from careops.lib.bulk import insert_if_new, insert_many, update_many
+from careops.lib.bulk import insert_if_new, insert_many, number, read_many, update_many
 from careops.lib.ids import uuid7
 from workflows.models import Delivery, Endpoint, EventRecord, NonMatch, QueueState
 
@@ -120,3 +120,50 @@ def test_a_new_row_that_breaks_another_rule_is_an_error():
     with pytest.raises(IntegrityError), transaction.atomic():
         insert_if_new(delivery("one", result=None), ["key"])
     assert not Delivery.objects.exists()
+
+
+def test_rows_are_read_as_a_queryset_reads_them(django_assert_num_queries):
+    insert_many(
+        [Endpoint(name=f"Out {n}", url="https://out.example/", header_value=f"secret {n}") for n in (1, 2, 3)]
+    )
+    with django_assert_num_queries(1):
+        found = read_many(Endpoint, "name = ANY(%s) ORDER BY name DESC", [["Out 1", "Out 3"]])
+    expected = list(Endpoint.objects.filter(name__in=["Out 1", "Out 3"]).order_by("-name"))
+    assert found == expected
+    plain = [field.attname for field in Endpoint._meta.concrete_fields if field.name != "header_value"]
+    for one, other in zip(found, expected, strict=True):
+        assert [getattr(one, name) for name in plain] == [getattr(other, name) for name in plain]
+        assert one.header_value.reveal() == other.header_value.reveal()
+        assert one.changed_fields() == frozenset()
+
+
+def test_rows_of_two_models_are_numbered_in_one_journey(django_assert_num_queries):
+    events, deliveries = [event(), event()], [delivery("one"), delivery("two"), delivery("three")]
+    deliveries[0].pk = 7
+    with django_assert_num_queries(1):
+        number(events, deliveries, [Endpoint(name="Numbered by itself")])
+    assert deliveries[0].pk == 7
+    assert events[0].pk < events[1].pk
+    assert deliveries[1].pk < deliveries[2].pk
+    with django_assert_num_queries(0):
+        number(events, deliveries)
+    insert_many(events)
+    insert_many(deliveries)
+    assert set(EventRecord.objects.values_list("pk", flat=True)) == {row.pk for row in events}
+
+
+def test_what_is_the_same_for_all_rows_and_what_is_not_are_both_written():
+    insert_many([delivery(key) for key in ("one", "two", "three")])
+    rows = list(Delivery.objects.order_by("key"))
+    for place, row in enumerate(rows):
+        row.state, row.status, row.body, row.lease_until = QueueState.DONE, 200, {"place": place}, None
+        row.error = "" if place else "late"
+        row.result = {"same": True}
+    update_many(rows[:2], ["state", "status", "body", "lease_until", "error", "result"])
+    assert list(
+        Delivery.objects.order_by("key").values_list("key", "state", "status", "body", "error", "result")
+    ) == [
+        ("one", "done", 200, {"place": 0}, "late", {"same": True}),
+        ("three", "done", 200, {"place": 1}, "", {"same": True}),
+        ("two", "due", None, {}, "", {}),
+    ]

@@ -80,7 +80,7 @@ def test_many_tasks_are_told_of_in_few_statements(
 ) -> None:
     steps = [AStep(TaskFactory(assignee=user)) for user in (nia, omar, None, nia)]
     loaded = [in_memory(step) for step in steps]
-    with django_assert_num_queries(3):  # the known ones; (notifications by COPY), events, wake-up
+    with django_assert_num_queries(2):  # the known ones; (notifications by COPY), events with the wake-up
         answers = notify_assignee(loaded)
     assert [bool(answer) for answer in answers] == [True, True, False, True]
     assert list(Notification.objects.order_by("id").values_list("user", flat=True)) == [

@@ -9,12 +9,13 @@ from django import forms
 from django.db import connection
 
 from careops.access.actor import Actor
+from careops.lib import clock
 from patients.models import Patient, Task
 from tests.factories.patients import PatientFactory
 from tests.workflows.support import STOP, live, settle, work_off
 from workflows.catalogue import Action, Done, StepFailed, actions, quietly
-from workflows.engine import following
-from workflows.engine.dispatch import dispatch
+from workflows.engine import following, limits
+from workflows.engine.dispatch import dispatch, dispatch_for
 from workflows.models import Delivery, Endpoint, EventBatch, EventRecord, NonMatch, Run, StepRun
 from workflows.models.event_batch import waiting
 from workflows.models.lease import claim, reap
@@ -110,6 +111,44 @@ def test_of_what_nobody_listens_to_nothing_is_read(patient, django_assert_num_qu
     assert not EventBatch.objects.exists()
 
 
+def test_who_numbers_has_the_first_batch_and_calls_somebody_for_the_others(patient, monkeypatch):
+    called: list[int] = []
+    monkeypatch.setattr("workflows.engine.dispatch.wake", called.append)
+    onboard(*(PatientFactory() for _number in range(limits.BATCH // 2 + 1)))  # two events each
+    before = EventRecord.objects.filter(position=None).count()
+    numbered, mine = dispatch_for("me")
+    assert (numbered, called) == (before, [1])
+    first, second = EventBatch.objects.order_by("first")
+    assert (first.pk, first.first, first.last, first.names) == (mine.pk, mine.first, mine.last, mine.names)
+    assert (first.state, first.worker, first.fence, second.state, second.worker, second.fence) == (
+        "running", "me", 1, "due", "", 0,
+    )  # fmt: skip
+    assert first.lease_until > clock.now()
+    assert second.lease_until is None
+    assert [batch.pk for batch in claim(EventBatch, "default", 9, worker="you")] == [second.pk]
+    following.follow(mine)
+    assert list(EventBatch.objects.values_list("pk", flat=True)) == [second.pk]
+
+
+def test_a_batch_whose_dispatcher_died_falls_apart_for_the_next(patient):
+    live("patient.onboarded", STOP)
+    onboard(patient)
+    _numbered, mine = dispatch_for("me")
+    vanish(EventBatch)
+    assert EventBatch.objects.get().alone is True
+    work_off()
+    following.follow(mine)  # back from the dead
+    assert Run.objects.count() == 1
+
+
+def test_of_quiet_events_nobody_has_a_batch(db):
+    with quietly():
+        PatientFactory()
+    waiting_ones = EventRecord.objects.count()
+    assert dispatch_for("me") == (waiting_ones, None)
+    assert not EventBatch.objects.exists()
+
+
 def test_a_batch_is_acted_upon_once(patient):
     live("patient.onboarded", STOP)
     onboard(patient)
@@ -118,7 +157,7 @@ def test_a_batch_is_acted_upon_once(patient):
     vanish(EventBatch)
     work_off()
     assert Run.objects.count() == 1
-    following._follow(slow, at_once=True)  # back from the dead: somebody else has done it
+    following.follow(slow, at_once=True)  # back from the dead: somebody else has done it
     assert Run.objects.count() == 1
 
 
@@ -130,9 +169,9 @@ def test_a_batch_that_was_given_to_somebody_else_is_left_to_them(patient):
     [slow] = claim(EventBatch, "default", 1, worker="slow")
     vanish(EventBatch)
     [quick] = claim(EventBatch, "default", 1, worker="quick")
-    following._follow(slow, at_once=True)
+    following.follow(slow, at_once=True)
     assert not Run.objects.exists()
-    following._follow(quick, at_once=True)
+    following.follow(quick, at_once=True)
     assert Run.objects.count() == 1
 
 

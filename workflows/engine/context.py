@@ -13,6 +13,7 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 
 from careops.access.actor import Actor
+from careops.lib.bulk import read_many
 from workflows.catalogue.action import StepFailed
 from workflows.catalogue.recording import Cause
 from workflows.conditions import ref
@@ -33,7 +34,8 @@ class Loaded:
             wanted = {event.subject_id for event in self._events if event.subject_type == label}
             if label == settings.PERSON_MODEL:
                 wanted |= {event.patient_id for event in self._events if event.patient_id}
-            self._found[label] = apps.get_model(label)._base_manager.in_bulk(wanted)
+            rows = read_many(apps.get_model(label), "id = ANY(%s)", [list(wanted)])
+            self._found[label] = {row.pk: row for row in rows}
         return self._found[label].get(pk)
 
 

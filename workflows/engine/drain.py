@@ -25,7 +25,7 @@ from careops.lib import clock
 from workflows.engine import following, inbound, steps
 from workflows.engine.advance import after_death
 from workflows.engine.alarm import message_is_dead
-from workflows.engine.dispatch import dispatch
+from workflows.engine.dispatch import dispatch_for
 from workflows.engine.lookout import Ahead, Lookout, lookout
 from workflows.models import Drainer, EventBatch, InboundMessage, Lane, QueueState, StepRun
 from workflows.models.lease import reap
@@ -112,8 +112,8 @@ class _Rounds:
         if self.lane == "send":
             return worked + self._send(ahead)
         if ahead.events and not ahead.batches:
-            worked += dispatch()  # work even where nobody is told: quiet events hand over nothing
-        if ahead.batches or ahead.events:
+            worked += self._dispatch()
+        elif ahead.batches:
             worked += following.work(self.worker)
         for lane in self.lanes:
             if lane in ahead.messages:
@@ -121,6 +121,14 @@ class _Rounds:
             if lane in ahead.rows:
                 worked += steps.work(lane, self.worker)
         return worked
+
+    def _dispatch(self) -> int:
+        """Number what is new, and act upon the first of it. Quiet events are work too, though they hand over nothing."""
+        numbered, mine = dispatch_for(self.worker)
+        if mine is None:  # all quiet, or another process is at it and may have handed over by now
+            return numbered + following.work(self.worker)
+        following.follow(mine)
+        return numbered
 
     def _send(self, ahead: Ahead) -> int:
         worked = sum(self.sender.work(lane) for lane in self.lanes) if ahead.rows else 0

@@ -13,9 +13,9 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Q
 from django.utils.translation import gettext as _
 
+from careops.lib.bulk import read_many
 from workflows.catalogue.event import events as declared
 from workflows.catalogue.ports import ops_alert
 from workflows.engine.lost import is_lost
@@ -24,6 +24,9 @@ from workflows.models import EventBatch, EventRecord, Lane, NonMatch, QueueState
 from workflows.models.lease import claim
 
 log = logging.getLogger(__name__)
+
+#: The events of a batch that somebody listens to, by name, or that a built-in reaction wants.
+HEARD = "position BETWEEN %s AND %s AND NOT quiet AND (name = ANY(%s) OR id = ANY(%s)) ORDER BY position"
 
 
 def work(worker: str, *, at_once: bool = True) -> int:
@@ -36,12 +39,15 @@ def work(worker: str, *, at_once: bool = True) -> int:
         if batch.alone and batch.first != batch.last:
             _split(batch)
         else:
-            _follow(batch, at_once=at_once)
+            follow(batch, at_once=at_once)
     return len(batches)
 
 
-def _follow(batch: EventBatch, *, at_once: bool) -> None:
-    """Never at once for an event that is alone: a step that takes its worker down must be found out by its own claim."""
+def follow(batch: EventBatch, *, at_once: bool = True) -> None:
+    """Act upon a batch that its worker has claimed.
+
+    Never at once for an event that is alone: a step that takes its worker down must be found out by its own claim.
+    """
     try:
         with transaction.atomic():
             if at := _take(batch):
@@ -76,8 +82,8 @@ def _start(batch: EventBatch, at: datetime, *, at_once: bool) -> None:
     wanted = wanted_by_reactions(batch.names, events)
     ids = {pk for ids in wanted.values() for pk in ids}
     if told or ids:
-        heard = events.filter(Q(name__in=told) | Q(pk__in=ids)).order_by("position")
-        plan(list(heard), who, wanted, at, isolate=batch.alone).start(batch.worker, at_once=at_once)
+        heard = read_many(EventRecord, HEARD, [batch.first, batch.last, told, list(ids)])
+        plan(heard, who, wanted, at, isolate=batch.alone).start(batch.worker, at_once=at_once)
 
 
 def _split(batch: EventBatch) -> None:

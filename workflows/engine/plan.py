@@ -128,7 +128,7 @@ class Plan:
 
     def start(self, worker: str, *, at_once: bool) -> None:
         """Store it; ``at_once`` with what becomes of its steps."""
-        number(self.runs)
+        number(self.runs, self.first_steps)
         for run, first in zip(self.runs, self.first_steps, strict=True):
             first.run = run  # it had no id yet when it was assigned
         done = carry_out_at_once(self.first_steps, self.at, worker) if at_once else self.first_steps

@@ -18,7 +18,7 @@ from django.core.exceptions import ValidationError
 from django.db import InterfaceError, OperationalError, transaction
 
 from careops.lib import clock
-from careops.lib.bulk import number
+from careops.lib.bulk import number, read_many
 from workflows.catalogue import (
     Action,
     Conflict,
@@ -38,7 +38,7 @@ from workflows.engine.advance import Book, Parked, Skipped
 from workflows.engine.context import Loaded, StepContext
 from workflows.engine.facts import Question, gather
 from workflows.engine.program import ProgramStep, program
-from workflows.models import Automation, Delivery, Lane, QueueState, Run, StepRun
+from workflows.models import Automation, Delivery, EventRecord, Lane, QueueState, Run, StepRun
 from workflows.models.lease import claim, hold, hold_claimed, release
 
 log = logging.getLogger(__name__)
@@ -153,7 +153,11 @@ def carry_out_at_once(first: Sequence[StepRun], at: datetime, worker: str) -> li
 
 def _with_stories(held: Sequence[StepRun]) -> list[StepRun]:
     """The rows with their runs and events at hand, in order of due time."""
-    runs = Run.objects.select_related("event").in_bulk([row.run_id for row in held])
+    runs = {run.pk: run for run in read_many(Run, "id = ANY(%s)", [[row.run_id for row in held]])}
+    heard = read_many(EventRecord, "id = ANY(%s)", [[run.event_id for run in runs.values()]])
+    events = {event.pk: event for event in heard}
+    for run in runs.values():
+        run.event = events[run.event_id]
     for row in held:
         row.run = runs[row.run_id]
     return sorted(held, key=lambda row: (row.due_at, row.pk))

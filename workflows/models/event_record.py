@@ -138,17 +138,18 @@ class TableSink:
         if len(drafts) >= MANY and not any(draft.dedupe_key or draft.occurred_at for draft in drafts):
             # Left out: occurred_at, which the database then chooses.
             copy_in(EventRecord._meta.db_table, COLUMNS[:-1], (_parameters(draft)[:-1] for draft in drafts))
+            wake()
         else:
             self._insert(drafts)
-        wake()
         self.recorded(drafts)
 
     def _insert(self, drafts: Sequence[Draft]) -> None:
+        """Wakes a worker in the same statement."""
         rows = ", ".join([ROW] * len(drafts))
         with connection.cursor() as cursor:
             cursor.execute(
-                f"INSERT INTO workflows_eventrecord ({', '.join(COLUMNS)}) VALUES {rows} "  # noqa: S608  (constants)
-                "ON CONFLICT (dedupe_key) WHERE dedupe_key IS NOT NULL DO NOTHING",
+                f"WITH told AS (INSERT INTO workflows_eventrecord ({', '.join(COLUMNS)}) VALUES {rows} "  # noqa: S608  (constants)
+                f"ON CONFLICT (dedupe_key) WHERE dedupe_key IS NOT NULL DO NOTHING) SELECT {WAKING}",
                 [value for draft in drafts for value in _parameters(draft)],
             )
 

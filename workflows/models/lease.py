@@ -20,6 +20,7 @@ from django.conf import settings
 from django.db import connection
 from django.db.models import Field
 
+from careops.lib.bulk import made
 from careops.lib.fields import EncryptedTextField
 from workflows.models.queue import Queued
 
@@ -47,23 +48,6 @@ def _columns(model: type[Queued]) -> str:
 
 def _sealed(model: type[Queued]) -> list[str]:
     return [field.name for field in model._meta.concrete_fields if field not in _fields(model)]
-
-
-def _made(model: type[Q], rows: Iterable[Sequence[Any]]) -> list[Q]:
-    """Objects from rows of ``_columns``, as ``raw()`` makes them, which finds out anew each time which field is which."""
-    names = [field.attname for field in _fields(model)]
-    readers = [getattr(field, "from_db_value", None) for field in _fields(model)]
-    return [
-        model.from_db(
-            connection.alias,
-            names,
-            [
-                read(value, None, connection) if read else value
-                for read, value in zip(readers, row, strict=True)
-            ],
-        )
-        for row in rows
-    ]
 
 
 def claim(
@@ -98,7 +82,7 @@ def claim(
             """,  # noqa: S608  (table and condition are ours)
             [worker, settings.ENGINE["LEASE_SECONDS"], lane, most, lane, more],
         )
-        return sorted(_made(model, cursor.fetchall()), key=lambda row: (row.due_at, row.pk))
+        return sorted(made(model, _fields(model), cursor.fetchall()), key=lambda row: (row.due_at, row.pk))
 
 
 def hold(model: type[Q], rows: Sequence[Q]) -> list[Q]:
