@@ -120,11 +120,24 @@ def test_a_creation_whose_event_was_refused_may_be_tried_again(patient, monkeypa
 
     second = PatientFactory.build(clinic=patient.clinic)
     with monkeypatch.context() as patch:
-        patch.setattr(sink(), "record", refuse)
+        patch.setattr(sink(), "inserting", refuse)
         with pytest.raises(Stop), transaction.atomic():
             second.save()
     second.save()
     assert (Patient.objects.filter(pk=second.pk).count(), names()) == (1, ["customer.created"])
+
+
+def test_a_creation_and_its_event_are_one_statement(patient, django_assert_num_queries):
+    second = PatientFactory.build(clinic=patient.clinic)
+    with transaction.atomic(), django_assert_num_queries(1):
+        second.save()
+        assert second.created_at == second.updated_at
+    assert names() == ["customer.created"]
+    event, row = EventRecord.objects.get(), Patient.objects.get(pk=second.pk)
+    assert (event.subject_id, event.patient_id, event.data) == (row.pk, row.pk, {"to": "registered"})
+    assert {field.attname: getattr(second, field.attname) for field in Patient._meta.concrete_fields} == {
+        field.attname: getattr(row, field.attname) for field in Patient._meta.concrete_fields
+    }
 
 
 def test_saves_within_the_transaction_that_is_still_open_go_on(patient):

@@ -15,6 +15,7 @@ from uuid import UUID
 
 from django.db import connections, models, router, transaction
 from django.db.models.base import ModelBase
+from django.db.models.expressions import DatabaseDefault
 from django.db.models.sql.subqueries import UpdateQuery
 
 from careops.lib.bulk import insert_many
@@ -212,11 +213,12 @@ class Record(models.Model):
                 super().save(using=using, force_insert=force_insert)
                 self._after_write()
                 self._remember()
-                if told := self._created_drafts():
-                    sink().record(told)
+                sink().recorded(self._drafts)
         except BaseException:
             self._state.adding = adding  # Django has set it as soon as the row was there
             raise
+        finally:
+            self._drafts = ()
         self._pending = Pending.now(using)
 
     def _fields_to_write(self, changed: frozenset[str]) -> frozenset[str]:
@@ -246,6 +248,26 @@ class Record(models.Model):
     def created_data(self) -> dict[str, Any]:
         """What the created event carries; never clinical content."""
         return {}
+
+    def _do_insert(
+        self, manager: Any, using: str, fields: Any, returning_fields: Any, raw: bool
+    ) -> list[tuple[Any, ...]]:
+        """Django's hook for the INSERT of a save: ours inserts the events beside it.
+
+        Returns what the database chose: two moments at least, which every record has.
+        """
+        sql, params = _insert(type(self), [(field, field.pre_save(self, True)) for field in fields], using)
+        chosen = ", ".join(f'"{field.column}"' for field in returning_fields)
+        changed = f"WITH changed AS ({sql} RETURNING {chosen})"
+        self._drafts = self._created_drafts()
+        if self._drafts:
+            insert, more = sink().inserting(self._drafts)
+            statement = f"{changed}, told AS ({insert}) SELECT {chosen}, {sink().waking()} FROM changed"  # noqa: S608  (ours)
+        else:
+            statement, more = f"{changed} SELECT {chosen} FROM changed", []  # noqa: S608  (ours)
+        with connections[using].cursor() as cursor:
+            cursor.execute(statement, [*params, *more])
+            return list(cursor.fetchall())
 
     def _do_update(  # type: ignore[override]  # the stubs describe Django 6
         self, base_qs: Any, using: str, pk_val: Any, values: Any, update_fields: Any, forced_update: bool
@@ -296,21 +318,24 @@ class Record(models.Model):
             return super().delete(*args, **kwargs)
 
 
-def _update(model: type[Record], values: Any, using: str) -> tuple[str, list[Any]]:
-    """The UPDATE of these fields and its parameters, but for the row's id and version, which come last.
+# Django would compile the statement anew for each save, which takes as long as carrying it out.
+def _insert(model: type[Record], values: Iterable[tuple[Any, Any]], using: str) -> tuple[str, list[Any]]:
+    """The INSERT of these fields and its parameters. What the database chooses is left out."""
+    given = [(field, value) for field, value in values if not isinstance(value, DatabaseDefault)]
+    written = [_assigned(model, field, value, using) for field, value in given]
+    columns = ", ".join(f'"{field.column}"' for field, _value in given)
+    return (
+        f'INSERT INTO "{model._meta.db_table}" ({columns}) VALUES ({", ".join(sql for sql, _more in written)})',  # noqa: S608  (names of ours)
+        [value for _sql, more in written for value in more],
+    )
 
-    Django would compile the statement anew for each save, which takes as long as carrying it out.
-    """
+
+def _update(model: type[Record], values: Any, using: str) -> tuple[str, list[Any]]:
+    """The UPDATE of these fields and its parameters, but for the row's id and version, which come last."""
     params: list[Any] = []
     written = []
     for field, _model, value in values:
-        if hasattr(value, "resolve_expression"):
-            sql, more = _expression(model, value, field, using)
-        elif hasattr(field, "get_placeholder"):
-            more = [field.get_db_prep_save(value, connections[using])]
-            sql = field.get_placeholder(value, None, connections[using])
-        else:
-            sql, more = "%s", [field.get_db_prep_save(value, connections[using])]
+        sql, more = _assigned(model, field, value, using)
         written.append(f'"{field.column}" = {sql}')
         params += more
     return (
@@ -318,6 +343,16 @@ def _update(model: type[Record], values: Any, using: str) -> tuple[str, list[Any
         f'WHERE "{model._meta.pk.column}" = %s AND version = %s',
         params,
     )
+
+
+def _assigned(model: type[Record], field: Any, value: Any, using: str) -> tuple[str, list[Any]]:
+    """SQL for a value of the field, and its parameters."""
+    if hasattr(value, "resolve_expression"):
+        return _expression(model, value, field, using)
+    prepared = [field.get_db_prep_save(value, connections[using])]
+    if hasattr(field, "get_placeholder"):
+        return field.get_placeholder(value, None, connections[using]), prepared
+    return "%s", prepared
 
 
 def _expression(model: type[Record], value: Any, field: Any, using: str) -> tuple[str, list[Any]]:
