@@ -20,6 +20,7 @@ from django.utils.translation import gettext as _
 
 from careops.access.actor import Actor
 from careops.lib import clock
+from careops.lib.bulk import read_many
 from workflows.catalogue import Cause, because_of
 from workflows.catalogue.ports import Channel, Fate, Sent, channels, ops_alert
 from workflows.models import Delivery, Endpoint, Lane, QueueState
@@ -196,7 +197,9 @@ def prepare(rows: Sequence[Delivery]) -> list[tuple[Delivery, Any]]:
 
 
 def _prepare(held: Sequence[Delivery]) -> list[tuple[Delivery, Any]]:
-    endpoints = Endpoint.objects.in_bulk({row.endpoint_id for row in held if row.endpoint_id})
+    wanted = {row.endpoint_id for row in held if row.endpoint_id}
+    found = read_many(Endpoint, "id = ANY(%s)", [list(wanted)]) if wanted else []
+    endpoints = {endpoint.pk: endpoint for endpoint in found}
     prepared = []
     for row in held:
         if row.endpoint_id:
