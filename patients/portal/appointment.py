@@ -68,7 +68,7 @@ MOVES = {
         title=gettext_lazy("Confirm this visit?"),
         says=gettext_lazy("We will expect you then."),
         button=gettext_lazy("Yes, I will come"),
-        done=gettext_lazy("Thank you. We will expect you on %(when)s."),
+        done=gettext_lazy("Thank you: your visit on %(when)s is confirmed."),
     ),
     "cancel": Wording(
         offer=gettext_lazy("Cancel visit"),

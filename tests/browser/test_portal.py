@@ -97,7 +97,7 @@ def confirm_and_cancel(page: Any, look: Look, visit: Appointment) -> None:
     page.get_by_role("heading", name="Hello, Ada").wait_for()
     look("home with everything")
     follow(page.get_by_role("listitem").get_by_role("button", name="Confirm: Confirm your visit"))
-    page.get_by_text("Thank you. We will expect you on").wait_for()
+    page.get_by_text("Thank you: your visit on").wait_for()
     assert page.url.endswith("/portal/")
     look("home after confirming")
 

@@ -131,7 +131,7 @@ def test_one_press_confirms_and_the_event_is_the_patients(at_portal, ada):
     assert state_of(visit) == "confirmed"
     assert moves_told(visit) == [("appointment.confirmed", "patient", str(account(ada).pk))]
     assert answer.redirect_chain == [(page(visit), 302)]
-    assert said(answer)[0].startswith("Thank you. We will expect you on ")
+    assert said(answer)[0].startswith("Thank you: your visit on ")
 
 
 def test_cancelling_asks_first_and_takes_a_reason(at_portal, ada):
