@@ -35,6 +35,7 @@ def choose_trigger(page: Any, words: str) -> None:
     search = page.get_by_role("combobox", name="When this happens")
     search.fill(words)
     search.press("Enter")
+    page.locator(".co-trigger-card").wait_for()  # it comes by itself and moves what is below it
 
 
 def build(page: Any, partner: Endpoint) -> None:
