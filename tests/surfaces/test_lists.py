@@ -27,6 +27,7 @@ from tests.factories.patients import (
     PatientFactory,
     TaskFactory,
 )
+from workflows.models import EventRecord
 
 pytestmark = pytest.mark.django_db
 
@@ -142,6 +143,17 @@ def test_headings_are_worked_out_once_for_all_rows(
     assert sorted(asked) == sorted(set(asked))
     assert "full_name" in asked
     assert listed.count('data-label="date of birth"') == 2
+
+
+def test_a_rows_page_leads_back_to_the_list_as_it_was(at_desk: Any, root: Any, ada: Any) -> None:
+    client = at_desk(root)
+    page = reverse("admin:patients_patient_change", args=[ada.pk])
+    assert f'<a href="{page}"' in client.get(address(Patient)).content.decode()
+    found = client.get(address(Patient), {"q": "aba", "state__exact": "registered"}).content.decode()
+    assert f'<a href="{page}?_changelist_filters=q%3Daba%26state__exact%3Dregistered"' in found
+    row = EventRecord.objects.order_by("-pk")[0]
+    event = reverse("admin:workflows_eventrecord_change", args=[row.pk])
+    assert f'<a href="{event}"' in client.get(address(EventRecord)).content.decode()
 
 
 def test_a_filter_draws_its_choices_as_links_and_marks_the_one_in_force(
