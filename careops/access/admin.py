@@ -47,7 +47,7 @@ class ListAdmin(ModelAdmin):
 
     paginator = BoundedPaginator
     show_full_result_count = False
-    list_per_page = 25
+    list_per_page = 20
     list_sections = ()
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[BoundedList]:

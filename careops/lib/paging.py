@@ -19,7 +19,7 @@ class BoundedPaginator(Paginator):
     """Pages of the first ``most`` rows. ``has_more`` tells whether there are others behind them."""
 
     template_name = "admin/careops/pages.html"  # where Unfold looks for a paginator's own
-    most: ClassVar[int] = 500
+    most: ClassVar[int] = 400
     object_list: QuerySet[Any]
 
     @cached_property
