@@ -7,6 +7,7 @@ from COPY, or from arrays. Signals, ``save()`` and events are the caller's busin
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -99,7 +100,7 @@ def update_many(rows: Sequence[models.Model], names: Sequence[str]) -> None:
     # Most of a batch ends alike: what is the same for all of its rows is sent once.
     shared = [index for index, values in enumerate(columns) if index and _all_alike(values)]
     own = [index for index in range(len(fields)) if index not in shared]
-    types = [field.rel_db_type(connection) for field in fields]
+    types = [type_of(field) for field in fields]
     changes = ", ".join(
         f"{quote(field.column)} = "
         + (f"%s::{types[index]}" if index in shared else f"new.{quote(field.column)}")
@@ -115,6 +116,11 @@ def update_many(rows: Sequence[models.Model], names: Sequence[str]) -> None:
             f"FROM unnest({arrays}) AS new({brought}) WHERE row.{key} = new.{key}",
             [*(columns[index][0] for index in shared), *(columns[index] for index in own)],
         )
+
+
+def type_of(field: Any) -> str:
+    """The column's type, to cast to. Without a length: a cast would cut off what the column refuses."""
+    return re.sub(r"^varchar\(\d+\)", "varchar", field.rel_db_type(connection))
 
 
 def _all_alike(values: Sequence[Any]) -> bool:

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
-from django.db import IntegrityError, connection, transaction
+from django.db import DataError, IntegrityError, connection, transaction
 
 from careops.lib import clock
 from careops.lib.bulk import insert_if_new, insert_many, number, read_many, update_many
@@ -167,3 +167,14 @@ def test_what_is_the_same_for_all_rows_and_what_is_not_are_both_written():
         ("three", "done", 200, {"place": 1}, "", {"same": True}),
         ("two", "due", None, {}, "", {}),
     ]
+
+
+@pytest.mark.parametrize("many", [1, 2])
+def test_what_is_too_long_for_its_column_is_refused_and_not_cut_off(many):
+    insert_many([delivery("one"), delivery("two")])
+    rows = list(Delivery.objects.order_by("key"))[:many]
+    for place, row in enumerate(rows):
+        row.error_code = f"{place}" * 61
+    with pytest.raises(DataError), transaction.atomic():
+        update_many(rows, ["error_code"])
+    assert set(Delivery.objects.values_list("error_code", flat=True)) == {""}

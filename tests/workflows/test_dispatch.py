@@ -173,6 +173,7 @@ def test_an_automation_whose_facts_fail_spoils_no_neighbours_run(patient):
             conditions={"all": [{"fact": "patient.broken", "operator": "at_least", "value": 1}]},
         )  # fmt: skip
         good = live("patient.onboarded", STOP, name="Good", conditions=IN_MAINE)
+        settle()  # that they were made and published; what happens now, happens by itself
         patient.perform("onboard", by=SYSTEM)
         settle()
     assert [run.automation_id for run in Run.objects.all()] == [good.automation_id]

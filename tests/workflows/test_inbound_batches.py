@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from tests.factories.patients import PatientFactory
 from workflows.catalogue import InboundSource, Unmatched, inbound_sources
 from workflows.engine import inbound, limits
+from workflows.engine.pace import Pace
 from workflows.models import InboundMessage, Lane
 from workflows.models.lease import claim
 
@@ -30,8 +31,9 @@ def interpret(body: Any, resolved_to: Any) -> dict[str, Any]:
 
 
 @pytest.fixture(autouse=True)
-def source() -> Any:
+def source(monkeypatch: pytest.MonkeyPatch) -> Any:
     told.clear()
+    monkeypatch.setattr(inbound, "_pace", Pace(inbound.TOGETHER))
     testlab = InboundSource(
         name="testlab", label="Test lab", interpret=interpret, reference=lambda body: body["about"]
     )
@@ -118,6 +120,34 @@ def test_what_does_not_fit_the_batchs_time_is_given_back_untouched(monkeypatch: 
     assert made() == ["Told 0"]
     left = InboundMessage.objects.get(message_id="msg_2")
     assert (left.lease_until, left.attempts, left.crashes, left.log) == (None, 0, 0, [])
+
+
+def test_so_many_are_taken_as_lately_fitted_the_oldest_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    moments = iter([0.0, 0.0, 0.1, *[limits.BATCH_SECONDS + 1] * 2])
+    monkeypatch.setattr(inbound, "monotonic", lambda: next(moments, 0.0))
+    for number in range(4):
+        stored(number, about=str(9 - number))
+    assert inbound.work(Lane.INTERACTIVE, "w") == 4
+    assert told == [3, 2]  # by record: the oldest two did not fit
+    assert inbound.work(Lane.INTERACTIVE, "w") == 2
+    stored(4, about="0")
+    stored(5, about="0")
+    assert (sorted(told), inbound.work(Lane.INTERACTIVE, "w")) == ([0, 1, 2, 3], 2)
+
+
+def test_what_failed_is_tried_again_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    stored(0)
+    bad = stored(1)
+    InboundMessage.objects.filter(pk=bad.pk).update(source="nobody")
+    inbound.work(Lane.INTERACTIVE, "w")
+    bad.refresh_from_db()
+    assert (bad.state, bad.attempts, bad.alone) == ("due", 1, True)
+    assert verdicts()["msg_0"] == ("applied", "done")
+    InboundMessage.objects.filter(pk=bad.pk).update(source="testlab", due_at=bad.created_at)
+    stored(2)
+    assert inbound.work(Lane.INTERACTIVE, "w") + inbound.work(Lane.INTERACTIVE, "w") == 2
+    bad.refresh_from_db()
+    assert (bad.verdict, bad.alone) == ("applied", False)
 
 
 def test_one_that_was_given_to_somebody_else_meanwhile_is_left_to_them() -> None:

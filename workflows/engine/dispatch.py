@@ -62,7 +62,6 @@ def dispatch_for(worker: str, limit: int = AT_ONCE) -> tuple[int, EventBatch | N
         mine = pk and EventBatch(
             id=pk, first=first, last=last, names=names, state=QueueState.RUNNING, fence=1, worker=worker
         )
-        others = batches - bool(mine)
-        if others and batches > 1:
-            wake(others)
+        if batches > 1:
+            wake(batches)  # one more than there is left: the one that rings may count as idle itself
     return int(events), mine

@@ -53,13 +53,13 @@ def follow(batch: EventBatch, *, at_once: bool = True) -> None:
             if at := _take(batch):
                 _start(batch, at, at_once=at_once and not batch.alone)
     except Exception as error:  # one event that cannot be acted upon must not stop the others
-        if batch.first == batch.last:
-            if is_lost(error):
-                raise
-            _park(batch, type(error).__name__)
-        else:
+        if not (batch.alone and batch.first == batch.last):  # a single one, too, is first tried in isolation
             log.warning("Events %d to %d fall apart (%s).", batch.first, batch.last, type(error).__name__)
             _split(batch)
+        elif is_lost(error):
+            raise
+        else:
+            _park(batch, type(error).__name__)
 
 
 def _take(batch: EventBatch) -> datetime | None:

@@ -18,6 +18,7 @@ from workflows.catalogue import Conflict, acting
 from workflows.catalogue.ports import InboundSource, Malformed, Unmatched, inbound_sources, ops_alert
 from workflows.engine import limits
 from workflows.engine.alarm import message_is_dead
+from workflows.engine.pace import Pace
 from workflows.models import InboundMessage, QueueState
 from workflows.models.lease import claim, hold, hold_claimed, note, release
 
@@ -34,9 +35,12 @@ UNDERSTOOD = (
 )  # fmt: skip
 
 
+_pace = Pace(TOGETHER)
+
+
 def work(lane: str, worker: str) -> int:
     """Read the stored messages that are due. Returns how many were claimed."""
-    rows = claim(InboundMessage, lane, TOGETHER, worker=worker)
+    rows = claim(InboundMessage, lane, _pace.limit, worker=worker)
     if len(rows) == 1:
         _one(rows[0])
     elif rows:
@@ -54,6 +58,7 @@ def _together(rows: Sequence[InboundMessage]) -> None:
             _one(row)
     else:
         release(InboundMessage, left)
+        _pace.learn(len(rows), len(left))
 
 
 def _batch(rows: Sequence[InboundMessage]) -> list[InboundMessage]:
@@ -146,6 +151,7 @@ def _again(row: InboundMessage, code: str) -> None:
         for held in hold(InboundMessage, [row]):
             at = clock.now()
             held.attempts += 1
+            held.alone = True  # it would spoil a batch again
             held.error_code, held.lease_until, held.log = code[:60], None, note(held, at=at, error=code)
             dead = held.attempts >= limits.STEP_TRIES
             held.state = QueueState.FAILED if dead else QueueState.DUE

@@ -37,6 +37,7 @@ from workflows.engine import advance, limits
 from workflows.engine.advance import Book, Parked, Skipped
 from workflows.engine.context import Loaded, StepContext
 from workflows.engine.facts import Question, gather
+from workflows.engine.pace import Pace
 from workflows.engine.program import ProgramStep, program
 from workflows.models import Automation, Delivery, EventRecord, Lane, QueueState, Run, StepRun
 from workflows.models.lease import claim, hold, hold_claimed, release
@@ -49,18 +50,7 @@ PERMANENT = (StepFailed, NotPermitted, IllegalTransition, ValidationError, Unkno
 TRANSIENT = (TryLater, Conflict, OperationalError, InterfaceError)
 
 
-class _Pace:
-    """How many steps this process takes at once: as many as lately fitted the batch's time. More would only be claimed
-    and given back, and be worked on alone if the worker died."""
-
-    def __init__(self) -> None:
-        self.limit = limits.BATCH
-
-    def learn(self, claimed: int, left: int) -> None:
-        self.limit = max(2, claimed - left) if left else min(2 * self.limit, limits.BATCH)
-
-
-_pace = _Pace()
+_pace = Pace(limits.BATCH)
 
 
 def work(lane: str, worker: str, *, limit: int = limits.BATCH) -> int:

@@ -20,7 +20,7 @@ from django.conf import settings
 from django.db import connection
 from django.db.models import Field
 
-from careops.lib.bulk import made
+from careops.lib.bulk import made, type_of
 from careops.lib.fields import EncryptedTextField
 from workflows.models.queue import Queued
 
@@ -112,7 +112,7 @@ def finish(model: type[Q], rows: Sequence[Q], names: Sequence[str]) -> list[Q]:
         return []
     table = model._meta.db_table
     fields: list[Any] = [model._meta.get_field(name) for name in ("id", "fence", *names)]
-    types = ", ".join(f'"{field.column}" {field.rel_db_type(connection)}' for field in fields)
+    types = ", ".join(f'"{field.column}" {type_of(field)}' for field in fields)
     changes = ", ".join(f'"{field.column}" = new."{field.column}"' for field in fields[2:])
     values = [{field.column: getattr(row, field.attname) for field in fields} for row in rows]
     with connection.cursor() as cursor:
