@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any
 
 import django
@@ -94,8 +95,7 @@ def _in_the_small_clinic() -> dict[str, int]:
 # ── Looking ───────────────────────────────────────────────────────────────────────────────────────────────
 def _look(requests: int) -> tuple[list[Page], dict[str, int]]:
     """Every page there is, asked for so many times; and those that did not answer with a page."""
-    import careops.wsgi  # noqa: F401  (as the web server is started)
-
+    import_module("careops.wsgi")  # as the web server is started
     logging.getLogger("django.request").setLevel(
         logging.CRITICAL
     )  # pages that want something else say so each time

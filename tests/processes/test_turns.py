@@ -13,8 +13,8 @@ from tests.workflows.support import STOP, Threads, live, settle
 from workflows import tasks
 from workflows.engine import drain as engine
 from workflows.engine import limits
+from workflows.engine.batches import Batches
 from workflows.engine.lookout import Ahead
-from workflows.engine.pace import Pace
 from workflows.models import Delivery, Drainer, StepRun
 from workflows.models.lease import claim, hold, reap, release
 
@@ -94,7 +94,7 @@ def test_while_an_answer_is_out_a_drain_does_not_lie_down():
 
 
 def test_no_more_is_claimed_than_lately_fitted_the_time():
-    pace = Pace(limits.BATCH)
+    pace = Batches(StepRun, limits.BATCH, together=list, alone=print)
     pace.learn(claimed=200, left=190)
     assert pace.limit == 10
     pace.learn(claimed=10, left=10)

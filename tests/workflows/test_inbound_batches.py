@@ -12,7 +12,6 @@ from django.test.utils import CaptureQueriesContext
 from tests.factories.patients import PatientFactory
 from workflows.catalogue import InboundSource, Unmatched, inbound_sources
 from workflows.engine import inbound, limits
-from workflows.engine.pace import Pace
 from workflows.models import InboundMessage, Lane
 from workflows.models.lease import claim
 
@@ -33,7 +32,7 @@ def interpret(body: Any, resolved_to: Any) -> dict[str, Any]:
 @pytest.fixture(autouse=True)
 def source(monkeypatch: pytest.MonkeyPatch) -> Any:
     told.clear()
-    monkeypatch.setattr(inbound, "_pace", Pace(inbound.TOGETHER))
+    monkeypatch.setattr(inbound._batches, "limit", inbound.TOGETHER)
     testlab = InboundSource(
         name="testlab", label="Test lab", interpret=interpret, reference=lambda body: body["about"]
     )
@@ -154,7 +153,7 @@ def test_one_that_was_given_to_somebody_else_meanwhile_is_left_to_them() -> None
     mine, theirs = stored(0), stored(1)
     rows = claim(InboundMessage, Lane.INTERACTIVE, 2, worker="w")
     InboundMessage.objects.filter(pk=theirs.pk).update(fence=7, worker="another")
-    inbound._together(rows)
+    inbound._batches.carry_out(rows)
     assert verdicts() == {"msg_0": ("applied", "done"), "msg_1": ("pending", "running")}
     assert made() == ["Told 0"]
     assert mine.pk != theirs.pk

@@ -256,18 +256,9 @@ class Record(models.Model):
 
         Returns what the database chose: two moments at least, which every record has.
         """
-        sql, params = _insert(type(self), [(field, field.pre_save(self, True)) for field in fields], using)
-        chosen = ", ".join(f'"{field.column}"' for field in returning_fields)
-        changed = f"WITH changed AS ({sql} RETURNING {chosen})"
+        written = _insert(type(self), [(field, field.pre_save(self, True)) for field in fields], using)
         self._drafts = self._created_drafts()
-        if self._drafts:
-            insert, more = sink().inserting(self._drafts)
-            statement = f"{changed}, told AS ({insert}) SELECT {chosen}, {sink().waking()} FROM changed"  # noqa: S608  (ours)
-        else:
-            statement, more = f"{changed} SELECT {chosen} FROM changed", []  # noqa: S608  (ours)
-        with connections[using].cursor() as cursor:
-            cursor.execute(statement, [*params, *more])
-            return list(cursor.fetchall())
+        return self._write(*written, [field.column for field in returning_fields], using)
 
     def _do_update(  # type: ignore[override]  # the stubs describe Django 6
         self, base_qs: Any, using: str, pk_val: Any, values: Any, update_fields: Any, forced_update: bool
@@ -277,20 +268,26 @@ class Record(models.Model):
         One round trip instead of two keeps the price of an event near a tenth of the transition (ADR 0002).
         """
         sql, params = _update(type(self), values, using)
-        params += [pk_val, self._loaded["version"]]
-        changed = f"WITH changed AS ({sql} RETURNING updated_at)"
+        written = self._write(sql, [*params, pk_val, self._loaded["version"]], ["updated_at"], using)
+        if not written:
+            raise _NoRow
+        self.updated_at = written[0][0]
+        return True
+
+    def _write(
+        self, sql: str, params: Sequence[Any], columns: Sequence[str], using: str
+    ) -> list[tuple[Any, ...]]:
+        """Write the row and, in the same statement, what is told of it. Returns these columns, or nothing for no row."""
+        returned = ", ".join(f'"{column}"' for column in columns)
+        statement = f"WITH changed AS ({sql} RETURNING {returned})"
+        more: Sequence[Any] = ()
         if self._drafts:
             insert, more = sink().inserting(self._drafts)
-            statement = f"{changed}, told AS ({insert}) SELECT updated_at, {sink().waking()} FROM changed"  # noqa: S608  (ours)
-        else:
-            statement, more = f"{changed} SELECT updated_at FROM changed", []  # noqa: S608  (ours)
+            statement += f", told AS ({insert})"
+            returned += f", {sink().waking()}"
         with connections[using].cursor() as cursor:
-            cursor.execute(statement, [*params, *more])
-            row = cursor.fetchone()
-        if row is None:
-            raise _NoRow
-        self.updated_at = row[0]
-        return True
+            cursor.execute(f"{statement} SELECT {returned} FROM changed", [*params, *more])  # noqa: S608  (ours)
+            return list(cursor.fetchall())
 
     @classmethod
     def create_many(cls, records: Sequence[Self], *, causes: Sequence[Cause] = ()) -> list[Self]:

@@ -18,9 +18,9 @@ from workflows.catalogue import Conflict, acting
 from workflows.catalogue.ports import InboundSource, Malformed, Unmatched, inbound_sources, ops_alert
 from workflows.engine import limits
 from workflows.engine.alarm import message_is_dead
-from workflows.engine.pace import Pace
+from workflows.engine.batches import Batches
 from workflows.models import InboundMessage, QueueState
-from workflows.models.lease import claim, hold, hold_claimed, note, release
+from workflows.models.lease import hold, hold_claimed, note
 
 log = logging.getLogger(__name__)
 
@@ -35,30 +35,9 @@ UNDERSTOOD = (
 )  # fmt: skip
 
 
-_pace = Pace(TOGETHER)
-
-
 def work(lane: str, worker: str) -> int:
     """Read the stored messages that are due. Returns how many were claimed."""
-    rows = claim(InboundMessage, lane, _pace.limit, worker=worker)
-    if len(rows) == 1:
-        _one(rows[0])
-    elif rows:
-        _together(rows)
-    return len(rows)
-
-
-def _together(rows: Sequence[InboundMessage]) -> None:
-    try:
-        with transaction.atomic(), acting(Actor.system()):
-            left = _batch(rows)
-    except Exception as error:  # noqa: BLE001  (whatever it is, each message finds out for itself whose it was)
-        log.info("A batch of %d messages falls apart (%s).", len(rows), type(error).__name__)
-        for row in rows:
-            _one(row)
-    else:
-        release(InboundMessage, left)
-        _pace.learn(len(rows), len(left))
+    return _batches.work(lane, worker, TOGETHER)
 
 
 def _batch(rows: Sequence[InboundMessage]) -> list[InboundMessage]:
@@ -71,12 +50,13 @@ def _batch(rows: Sequence[InboundMessage]) -> list[InboundMessage]:
     bodies.sort(key=lambda pair: _reference(pair[0].source, pair[1]))
     begun, at = monotonic(), clock.now()
     understood, left = [], []
-    for row, body in bodies:
-        if monotonic() - begun > limits.BATCH_SECONDS:
-            left.append(row)
-            continue
-        _understand(row, body, at)
-        understood.append(row)
+    with acting(Actor.system()):
+        for row, body in bodies:
+            if monotonic() - begun > limits.BATCH_SECONDS:
+                left.append(row)
+                continue
+            _understand(row, body, at)
+            understood.append(row)
     update_many(understood, UNDERSTOOD)
     return left
 
@@ -128,6 +108,9 @@ def _resolved(source: InboundSource, row: InboundMessage, body: Any) -> models.M
         source.candidates(body).model._base_manager.filter(pk=row.resolved_to).first()
     )
     return found
+
+
+_batches = Batches(InboundMessage, TOGETHER, together=_batch, alone=_one)
 
 
 def _keep(row: InboundMessage, verdict: str, words: str, reference: str) -> None:

@@ -35,12 +35,12 @@ from workflows.catalogue.ports import reactions
 from workflows.catalogue.registry import UnknownName
 from workflows.engine import advance, limits
 from workflows.engine.advance import Book, Parked, Skipped
+from workflows.engine.batches import Batches
 from workflows.engine.context import Loaded, StepContext
 from workflows.engine.facts import Question, gather
-from workflows.engine.pace import Pace
 from workflows.engine.program import ProgramStep, program
 from workflows.models import Automation, Delivery, EventRecord, Lane, QueueState, Run, StepRun
-from workflows.models.lease import claim, hold, hold_claimed, release
+from workflows.models.lease import hold, hold_claimed
 
 log = logging.getLogger(__name__)
 
@@ -50,28 +50,9 @@ PERMANENT = (StepFailed, NotPermitted, IllegalTransition, ValidationError, Unkno
 TRANSIENT = (TryLater, Conflict, OperationalError, InterfaceError)
 
 
-_pace = Pace(limits.BATCH)
-
-
 def work(lane: str, worker: str, *, limit: int = limits.BATCH) -> int:
     """Carry out the due steps of a lane, up to a batch. Returns how many were claimed."""
-    rows = claim(StepRun, lane, min(limit, _pace.limit), worker=worker)
-    if not rows:
-        return 0
-    if len(rows) == 1:
-        _one(rows[0])
-        return 1
-    try:
-        with transaction.atomic():
-            left = _batch(rows)
-    except Exception as error:  # noqa: BLE001  (any error, a bug in an action included, only makes the batch fall apart)
-        log.info("A batch of %d steps falls apart (%s).", len(rows), type(error).__name__)
-        for row in rows:
-            _one(row)
-    else:
-        release(StepRun, left)
-        _pace.learn(len(rows), len(left))
-    return len(rows)
+    return _batches.work(lane, worker, limit)
 
 
 def _batch(rows: Sequence[StepRun]) -> list[StepRun]:
@@ -110,6 +91,9 @@ def _one(row: StepRun) -> None:
         # only its class is kept.
         log.error("Step %s failed with %s.", row.pk, type(error).__name__)
         advance.fail(row, type(error).__name__, "", permanent=False)
+
+
+_batches = Batches(StepRun, limits.BATCH, together=_batch, alone=_one)
 
 
 def carry_out_at_once(first: Sequence[StepRun], at: datetime, worker: str) -> list[StepRun]:
