@@ -9,10 +9,11 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from careops.access.actor import Actor
 from tests.factories.patients import PatientFactory
-from workflows.catalogue import InboundSource, Unmatched, inbound_sources
+from workflows.catalogue import InboundSource, Unmatched, acting, inbound_sources
 from workflows.engine import inbound, limits
-from workflows.models import InboundMessage, Lane
+from workflows.models import EventRecord, InboundMessage, Lane
 from workflows.models.lease import claim
 
 pytestmark = pytest.mark.django_db
@@ -147,6 +148,16 @@ def test_what_failed_is_tried_again_by_itself(monkeypatch: pytest.MonkeyPatch) -
     assert inbound.work(Lane.INTERACTIVE, "w") + inbound.work(Lane.INTERACTIVE, "w") == 2
     bad.refresh_from_db()
     assert (bad.verdict, bad.alone) == ("applied", False)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_what_a_message_does_is_done_by_the_system_whoever_has_it_read(nia: Any, count: int) -> None:
+    for number in range(count):
+        stored(number)
+    with acting(Actor.of(nia)):
+        inbound.work(Lane.INTERACTIVE, "w")
+    told_of = EventRecord.objects.filter(name="customer.created")
+    assert list(told_of.values_list("actor_kind", flat=True)) == ["system"] * count
 
 
 def test_one_that_was_given_to_somebody_else_meanwhile_is_left_to_them() -> None:

@@ -1,4 +1,4 @@
-"""Working claimed rows off: a batch in one transaction, as large as fits its time; one that fails falls apart into ones."""
+"""Working claimed rows off: a batch in one transaction, as large as fits; one that fails falls apart into ones."""
 
 from __future__ import annotations
 
