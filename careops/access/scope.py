@@ -32,3 +32,11 @@ def visible(records: QuerySet[M], by: Actor) -> QuerySet[M]:
     if not path or by.patient_id is None:
         return records.none()
     return records.filter(**{path: by.patient_id})
+
+
+def may_meet(by: Actor, record: Model) -> bool:
+    """The same, of a record that is at hand."""
+    if by.kind is not ActorKind.PATIENT:
+        return True
+    path = path_to_patient(type(record))
+    return bool(path) and by.patient_id is not None and getattr(record, path) == by.patient_id

@@ -6,7 +6,7 @@ import pytest
 
 from careops.access import roles
 from careops.access.actor import Actor, ActorKind
-from careops.access.scope import path_to_patient, visible
+from careops.access.scope import may_meet, path_to_patient, visible
 from labs.models import LabTest, Report
 from orders.models import Order
 from patients.models import Appointment, Patient
@@ -32,16 +32,21 @@ def test_a_patient_meets_their_own_rows_alone(ada, ben):
     assert list(visible(Patient.objects.all(), by)) == [ada]
     assert list(visible(LabTest.objects.all(), by)) == []
     assert other not in visible(Appointment.objects.all(), by)
+    at_hand = (own, other, ada, ben, LabTest(), Appointment(patient=None))
+    assert [may_meet(by, record) for record in at_hand] == [True, False, True, False, False, False]
 
 
 def test_staff_meet_what_their_permissions_name(ada, ben, nia):
     assert set(visible(Patient.objects.all(), Actor.of(nia))) == {ada, ben}
+    assert may_meet(Actor.of(nia), ben)
 
 
 def test_somebody_without_a_record_meets_nothing(ada):
     nobody = Actor.of(person("new@mail.example", staff=False))
     assert nobody.patient_id is None
     assert not visible(Patient.objects.all(), nobody).exists()
+    assert not may_meet(nobody, ada)
+    assert not may_meet(nobody, Appointment(patient=None))
 
 
 def test_a_patient_cancels_their_own_visit_and_is_named_for_it(ada):

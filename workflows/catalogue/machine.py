@@ -19,7 +19,8 @@ from django_fsm import transition as fsm_transition
 from django_fsm.signals import post_transition
 
 from careops.access.actor import Actor
-from careops.access.scope import visible
+from careops.access.scope import may_meet
+from careops.lib.bulk import read_many
 from workflows.catalogue.errors import IllegalTransition, MisusedMachine, NotPermitted
 from workflows.catalogue.event import Event
 from workflows.catalogue.record import Record
@@ -116,10 +117,15 @@ class Machine(Record):
         if not by.has_perm(move.needs):
             raise NotPermitted(name, move.needs)
         with db_transaction.atomic(), on_behalf_of(by):
-            rows = visible(type(self)._base_manager.all(), by)
-            record = rows.select_for_update(of=("self",)).get(pk=self.pk)
+            record = self._locked(by)
             record.run_locked(name, occurred_at=occurred_at, **arguments)
             return record
+
+    def _locked(self, by: Actor) -> Self:
+        for record in read_many(type(self), "id = %s FOR UPDATE", [self.pk]):
+            if may_meet(by, record):
+                return record
+        raise type(self).DoesNotExist(f"There is no {self} for this actor to meet.")
 
     def run_locked(self, name: str, *, occurred_at: datetime | None = None, **arguments: Any) -> None:
         """The transition of a row the caller has locked already; perform() without its lock and permission."""
