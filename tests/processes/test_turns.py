@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier, get_ident
+
 import pytest
 from django.conf import settings
 from django.db import connection, transaction
@@ -35,6 +38,38 @@ def test_a_turn_too_many_ends_at_once_and_asks_for_none(monkeypatch):
     assert not OrmQ.objects.exists()
     tasks.drain("send")
     assert OrmQ.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_turns_that_begin_at_the_same_moment_one_is_taken(monkeypatch):
+    begin, all_know = Barrier(6), Barrier(6)
+
+    def take(number: int) -> bool:
+        try:
+            begin.wait(30)
+            with tasks.turn("bulk") as mine:
+                all_know.wait(30)
+                return mine
+        finally:
+            connection.close()
+
+    group = settings.Q_CLUSTER["cluster_name"]
+    monkeypatch.setattr(tasks, "worker_name", lambda lane: f"host:{group}:{get_ident()}:{lane}")
+    for _time in range(5):
+        with ThreadPoolExecutor(6) as pool:
+            assert sorted(pool.map(take, range(6))) == [False] * 5 + [True]
+        assert (OrmQ.objects.all().delete()[0], Drainer.objects.count()) == (1, 0)
+
+
+def test_what_a_dead_process_left_behind_stands_in_nobodys_way(monkeypatch):
+    monkeypatch.setitem(settings.ENGINE, "DRAIN_SECONDS", 0)
+    Drainer.objects.create(name=engine.worker_name("bulk"), lane="bulk")
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE workflows_drainer SET seen_at = now() - interval '1 hour', idle = true")
+    with tasks.turn("bulk") as mine:
+        assert mine
+        assert list(Drainer.objects.values_list("lane", "idle")) == [("bulk", False)]
+    assert not Drainer.objects.exists()
 
 
 def test_a_drain_whose_row_is_gone_goes_home(monkeypatch):
