@@ -22,6 +22,11 @@ class CareopsConfig(AppConfig):
     def ready(self) -> None:
         """Take the pages of third-party tables away; every app's admin is loaded by now."""
         from django.contrib import admin
+        from django.db.backends.signals import connection_created
+
+        from careops.lib.timestamps import read_moments
+
+        connection_created.connect(read_moments, dispatch_uid="careops.moments")
 
         for model in list(admin.site._registry):
             if model._meta.app_label in self.WITHOUT_PAGES:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
-from functools import cache
 from typing import Any, ClassVar, NoReturn, Self
 from uuid import UUID
 
@@ -21,6 +20,7 @@ from django.db.models.sql.subqueries import UpdateQuery
 from careops.lib.bulk import insert_many
 from careops.lib.clock import Now
 from careops.lib.ids import uuid7
+from careops.lib.rows import Row, held_by
 from workflows.catalogue.errors import Conflict, MisusedMachine
 from workflows.catalogue.event import Event, events
 from workflows.catalogue.pending import Pending
@@ -52,16 +52,11 @@ class RecordQuerySet(models.QuerySet[Any]):
 UNCHANGING = frozenset({str, int, bool, type(None), UUID, datetime, date})
 
 
-@cache
-def _attnames(model: type[models.Model]) -> tuple[str, ...]:
-    return tuple(field.attname for field in model._meta.concrete_fields)
-
-
 class _NoRow(Exception):
     """The UPDATE found no row with the version that was loaded."""
 
 
-class Record(models.Model):
+class Record(Row):
     """A model whose creation, change and deletion are events. Name them in the class; None means nobody is told."""
 
     created_event: ClassVar[Event | None] = None
@@ -116,7 +111,7 @@ class Record(models.Model):
         """These fields (all that are not deferred, unless named) hold what the database holds."""
         loaded = {} if attnames is None else dict(self._loaded)
         held = self.__dict__
-        for name in _attnames(type(self)) if attnames is None else attnames:
+        for name in held_by(type(self)) if attnames is None else attnames:
             if name not in held:
                 continue
             value = held[name]

@@ -16,13 +16,14 @@ from django.utils.translation import gettext_lazy as _
 from careops.lib.bulk import copy_in
 from careops.lib.clock import Now
 from careops.lib.ids import uuid7
+from careops.lib.rows import Row
 from workflows.catalogue.recording import Draft, cause
 
 #: Sent once per recorded event, in process, for metrics and tests; rules never listen to it. Carries ``draft``.
 event_recorded = Signal()
 
 
-class EventRecord(models.Model):
+class EventRecord(Row):
     """One thing that happened, as recorded in the transaction that made it happen.
 
     ``position`` is null until the dispatcher numbers the row; positions are gapless and never change, so they are the

@@ -8,6 +8,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from careops.lib.clock import Now, RealNow
+from careops.lib.rows import Row
 
 
 class Lane(models.TextChoices):
@@ -34,7 +35,7 @@ class QueueState(models.TextChoices):
 OVER = (QueueState.DONE, QueueState.SKIPPED, QueueState.CANCELLED, QueueState.FAILED, QueueState.HELD)
 
 
-class Queued(models.Model):
+class Queued(Row):
     """One piece of work. Only the holder of the current ``fence`` may finish it.
 
     ``attempts`` counts tries that ended in an error, ``crashes`` the times its worker vanished while it was claimed

@@ -11,12 +11,13 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from careops.lib.clock import Now
+from careops.lib.rows import Row
 from workflows.models.automation import AutomationVersion
 from workflows.models.event_record import EventRecord
 from workflows.models.queue import Queued
 
 
-class Run(models.Model):
+class Run(Row):
     """One automation answering one event. ``trace`` holds every condition's actual value and verdict, in the form that
     ``workflows.conditions.verdict`` writes and ``workflows.traces`` tells.
 

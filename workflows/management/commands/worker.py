@@ -7,6 +7,7 @@ whole process group is killed and started anew. Work under way is covered by lea
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import secrets
@@ -58,6 +59,10 @@ class Command(BaseCommand):
             self.stdout.write("Drains are alive.")
         elif options["cluster_of"]:
             leash(options["cluster_of"])
+            # What is loaded by now stays, in the processes forked from this one too: a batch is a sixth quicker when
+            # nobody looks through all of it for garbage every few hundred rows.
+            gc.collect()
+            gc.freeze()
             call_command("qcluster")
         else:
             Supervisor().run()
