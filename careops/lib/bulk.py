@@ -187,7 +187,8 @@ def _is_chosen(row: models.Model, name: str) -> bool:
 
 def _column(field: Any, rows: Sequence[models.Model]) -> list[Any]:
     """What is sent of that field, row by row."""
-    values = [getattr(row, field.attname) for row in rows]
+    # Past the descriptors of foreign keys, which look each time whether a value has to be read first: these are there.
+    values = [vars(row)[field.attname] for row in rows]
     if type(field) is models.JSONField and field.encoder is None:
         return _as_json(values)
     if type(field) in PLAIN_FIELDS:

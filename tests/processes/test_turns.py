@@ -30,6 +30,13 @@ def test_a_turn_asks_for_the_next_one(monkeypatch):
     assert [turn.func() for turn in OrmQ.objects.all()] == ["workflows.tasks.drain"]
 
 
+def test_turns_that_began_together_do_not_end_together(monkeypatch):
+    monkeypatch.setitem(settings.ENGINE, "DRAIN_SECONDS", 30)
+    lasting = [engine.turn_seconds() for _turn in range(20)]
+    assert all(21 <= seconds <= 30 for seconds in lasting)
+    assert max(lasting) - min(lasting) > 1
+
+
 def test_a_turn_too_many_ends_at_once_and_asks_for_none(monkeypatch):
     monkeypatch.setitem(settings.ENGINE, "DRAIN_SECONDS", 0)
     group = settings.Q_CLUSTER["cluster_name"]

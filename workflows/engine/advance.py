@@ -108,14 +108,12 @@ class Book:
     @contextmanager
     def _noting(self, row: StepRun) -> Iterator[None]:
         """Most steps end alike: what changed in none of the batch is not written."""
-        before = [getattr(row, name) for name in self.STEP]
+        before, now = dict(vars(row)), vars(row)
         if row.trace:  # the verdict on the step's own condition was noted before
             self._changed.add("trace")
         yield
         self.rows.append(row)
-        self._changed.update(
-            name for name, old in zip(self.STEP, before, strict=True) if getattr(row, name) != old
-        )
+        self._changed.update(name for name in self.STEP if now[name] != before[name])
 
     def _close(self, row: StepRun, state: QueueState, result: dict[str, Any]) -> None:
         row.state, row.finished_at, row.result = state, self.at, result

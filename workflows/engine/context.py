@@ -44,6 +44,7 @@ class StepContext:
 
     def __init__(self, row: StepRun, at: datetime, loaded: Loaded) -> None:
         self.row = row
+        self.event = row.run.event
         self.at = at
         self.loaded = loaded
 
@@ -63,10 +64,6 @@ class StepContext:
     def cause(self) -> Cause:
         event = self.event
         return Cause(self.actor, event.correlation_id, caused_by=self.row.run_id, depth=event.depth + 1)
-
-    @property
-    def event(self) -> EventRecord:
-        return self.row.run.event
 
     def subject(self) -> models.Model:
         return self._load(self.event.subject_type, self.event.subject_id)

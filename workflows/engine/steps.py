@@ -141,7 +141,8 @@ def _alike(rows: Sequence[StepRun]) -> Iterable[list[StepRun]]:
     """The rows that stand at the same step, or are the same reaction. The oldest come first."""
     groups: dict[object, list[StepRun]] = defaultdict(list)
     for row in rows:
-        groups[row.run.version_id, row.run.reaction, row.key, row.run.subject_type].append(row)
+        run = row.run
+        groups[run.version_id, run.reaction, row.key, run.subject_type].append(row)
     return groups.values()
 
 
@@ -196,7 +197,7 @@ class _Judged:
 
 def _ask(rows: Sequence[StepRun], at: datetime, results: Results) -> dict[int, Any]:
     """The verdict of every step's own condition."""
-    asking = [row for row in rows if row.run.version_id and not row.awaits and _only_if(row).fact_refs()]
+    asking = [row for row in rows if not row.awaits and row.run.version_id and _only_if(row).fact_refs()]
     if not asking:
         return {}
     brought = results(row.run for row in asking)
