@@ -1,10 +1,11 @@
 """A webhook comes in, a condition is asked, a webhook goes out: 8 clients, 1 000 messages, one machine.
 
-CareOps: gunicorn with two workers takes a lab's signed message, proves the signature and stores it; `manage.py worker`
-reads it, moves the lab order, records the event, asks an automation's condition about the patient, and sends a signed
-webhook, every hop on disk. Node-RED, in memory: *http in*, a *switch* on a field of the message, *http request* with
-kept connections, nothing signed or stored. The rate runs from the first byte of the first message to the moment the
-receiver has read the last webhook. What has not arrived after 25 s is given up; the rate is then that of what has.
+CareOps: gunicorn with two workers of four threads takes a lab's signed message, proves the signature and stores it;
+`manage.py worker` reads it, moves the lab order, records the event, asks an automation's condition about the patient, and
+sends a signed webhook, every hop on disk. Node-RED, in memory: *http in*, a *switch* on a field of the message,
+*http request* with kept connections, nothing signed or stored. The rate runs from the first byte of the first message to
+the moment the receiver has read the last webhook. What has not arrived after 25 s is given up; the rate is then that of
+what has.
 """
 
 from __future__ import annotations
@@ -75,7 +76,13 @@ def _careops(receiver: Receiver, secret: str) -> Iterator[int]:
     port = free_port()
     env = environment(url(), CAREOPS_JUNCTION_SECRETS=secret, BEHIND_TLS_PROXY="1")
     argv = python(
-        "-m", "gunicorn", "careops.wsgi", f"--bind=127.0.0.1:{port}", "--workers=2", "--no-control-socket"
+        "-m",
+        "gunicorn",
+        "careops.wsgi",
+        f"--bind=127.0.0.1:{port}",
+        "--workers=2",
+        "--threads=4",
+        "--no-control-socket",
     )
     with process("gunicorn", argv, env, farewell=10), supervised(CAREOPS_OUTBOUND_ALLOW=receiver.allow):
         wait_for_port(port, "The web server")
