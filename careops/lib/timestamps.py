@@ -22,7 +22,7 @@ def read_moments(connection: Any, **kwargs: Any) -> None:
 
         def load(self, data: Any) -> datetime:
             try:
-                return datetime.fromisoformat(str(data, "ascii")).replace(tzinfo=self.timezone)
+                return datetime.fromisoformat(str(data, "ascii")).astimezone(self.timezone)
             except ValueError:  # before Christ, after the year 9999, infinity: told in psycopg's words
                 moment: datetime = super().load(data)
                 return moment

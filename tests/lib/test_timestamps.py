@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from django.db import DataError, connection
+from django.db import DataError, connection, connections
 
 pytestmark = pytest.mark.django_db
 
@@ -43,6 +43,20 @@ def test_a_list_of_moments_is_read_alike():
         datetime(2026, 1, 2, tzinfo=UTC),
         None,
     ]
+
+
+def test_the_hour_that_comes_twice_is_told_apart_in_any_zone():
+    alias = connections.create_connection("default")
+    alias.settings_dict = {**alias.settings_dict, "TIME_ZONE": "Europe/Berlin"}
+    try:
+        with alias.cursor() as cursor:
+            cursor.execute(
+                "SELECT '2026-10-25 00:30:00+00'::timestamptz, '2026-10-25 01:30:00+00'::timestamptz"
+            )
+            read = [moment.astimezone(UTC) for moment in cursor.fetchone()]
+    finally:
+        alias.close()
+    assert read == [datetime(2026, 10, 25, 0, 30, tzinfo=UTC), datetime(2026, 10, 25, 1, 30, tzinfo=UTC)]
 
 
 def test_nothing_is_no_moment():
