@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager
 from datetime import timedelta
@@ -128,9 +128,10 @@ class Sender:
                 break
         return out
 
-    def finish(self) -> None:
-        """Wait for everything under way: each has a deadline of its own."""
+    def finish(self, sign_of_life: Callable[[], object]) -> None:
+        """Wait for everything under way: each has a deadline of its own, longer than a silence that counts as death."""
         while self.outbox:
+            sign_of_life()
             self._tend()
             self.settle_answered(PATIENCE if self.outbox.in_line() else 1.0)
 

@@ -14,7 +14,7 @@ from workflows.engine.drain import alive, worker_name
 from workflows.engine.drain import drain as work_through
 from workflows.models import Drainer
 
-#: The advisory lock's number: "careops turns", whoever holds it gives one out.
+#: The first half of the advisory lock's number, "careops turns"; the other one is the worker group's.
 LOCK = 0x0CA2E702
 
 
@@ -33,10 +33,10 @@ def turn(lane: str) -> Iterator[bool]:
     would be more and more of them, and the other lanes would wait for theirs. Two that begin at the same moment are told
     apart by a lock; without it both went on, asked for the next one together, and the lane left out stood still.
     """
-    worker = worker_name(lane)
+    worker, group = worker_name(lane), settings.Q_CLUSTER["cluster_name"]
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
-        mine = not alive(settings.Q_CLUSTER["cluster_name"]).filter(lane=lane).exists()
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [LOCK, group])
+        mine = not alive(group).filter(lane=lane).exists()
         if mine:
             # A row of that name may be left from a process that died and whose number is ours now.
             Drainer.objects.update_or_create(
@@ -46,6 +46,10 @@ def turn(lane: str) -> Iterator[bool]:
         yield mine
     finally:
         if mine:
+            if (
+                not connection.is_usable()
+            ):  # it may be what ended the turn; the lane must not stand still for that
+                connection.close()
             Drainer.objects.filter(pk=worker).delete()
             ask(lane)
 

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier, get_ident
+from datetime import timedelta
+from threading import Barrier, Event, get_ident
+from time import monotonic
 
 import pytest
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django_q.models import OrmQ
 
 from careops.access.actor import Actor
+from careops.lib import clock
 from tests.factories.patients import PatientFactory
 from tests.workflows.support import STOP, Threads, live, settle
 from workflows import tasks
+from workflows.catalogue import Fate, Sent
+from workflows.channels import WebhookChannel
 from workflows.engine import drain as engine
 from workflows.engine import limits
 from workflows.engine.batches import Batches
 from workflows.engine.lookout import Ahead
-from workflows.models import Delivery, Drainer, StepRun
+from workflows.models import Delivery, Drainer, Endpoint, StepRun
 from workflows.models.lease import claim, hold, reap, release
+from workflows.senders import Sender
 
 pytestmark = pytest.mark.django_db
 
@@ -66,6 +73,80 @@ def test_of_turns_that_begin_at_the_same_moment_one_is_taken(monkeypatch):
         with ThreadPoolExecutor(6) as pool:
             assert sorted(pool.map(take, range(6))) == [False] * 5 + [True]
         assert (OrmQ.objects.all().delete()[0], Drainer.objects.count()) == (1, 0)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_lane_goes_on_though_its_turn_lost_the_connection():
+    def lose() -> None:
+        try:
+            with tasks.turn("bulk") as mine, connection.cursor() as cursor:
+                assert mine
+                cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        lost = pool.submit(lose).exception()
+    assert isinstance(lost, OperationalError | InterfaceError)
+    assert (OrmQ.objects.count(), Drainer.objects.count()) == (1, 0)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_another_groups_process_that_is_frozen_holds_up_no_turn():
+    def take() -> bool:
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT set_config('lock_timeout', '5s', false)")
+            with tasks.turn("bulk") as mine:
+                return mine
+        finally:
+            connection.close()
+
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext('another group'))", [tasks.LOCK])
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(take).result()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_drain_that_waits_for_its_last_answers_gives_signs_of_life(monkeypatch):
+    """What it told of itself before its time was up counts for nothing any more."""
+    group = settings.Q_CLUSTER["cluster_name"]
+    monkeypatch.setattr(engine, "worker_name", lambda lane: f"host:{group}:1:{lane}")
+    Endpoint(name="Partner", url="https://partner.example/", subscriptions=["patient.onboarded"]).save()
+    PatientFactory().perform("onboard", by=Actor.system())
+    settle()
+    time_is_up, answer = Event(), Event()
+    finish = Sender.finish
+
+    def send(self: object, prepared: object) -> Sent:
+        answer.wait(30)
+        return Sent(Fate.SENT, status=200)
+
+    def finish_it(self: Sender, sign_of_life: Callable[[], object]) -> None:
+        time_is_up.set()
+        finish(self, sign_of_life)
+
+    def turn() -> int:
+        try:
+            return engine.drain("send", seconds=0.2)
+        finally:
+            connection.close()
+
+    monkeypatch.setattr(WebhookChannel, "prepare", lambda self, row: "something")
+    monkeypatch.setattr(WebhookChannel, "send", send)
+    monkeypatch.setattr(Sender, "finish", finish_it)
+    with ThreadPoolExecutor(1) as pool:
+        going = pool.submit(turn)
+        assert time_is_up.wait(30)
+        Drainer.objects.update(seen_at=clock.RealNow() - timedelta(hours=1))
+        deadline = monotonic() + 20
+        while not engine.alive(group).exists() and monotonic() < deadline:
+            connection.close()  # look again, from a new session
+        assert list(engine.alive(group).values_list("lane", flat=True)) == ["send"]
+        answer.set()
+        going.result()
+    assert Delivery.objects.get().state == "done"
 
 
 def test_what_a_dead_process_left_behind_stands_in_nobodys_way(monkeypatch):

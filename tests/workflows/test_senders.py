@@ -226,7 +226,7 @@ def test_many_go_out_together_in_few_statements(waiting, receiver, django_assert
     with django_assert_num_queries(
         5
     ):  # the time, and within savepoints: what became of them, who waits for them
-        sender.finish()
+        sender.finish(bool)
     assert set(Delivery.objects.values_list("state", "status")) == {("done", 200)}
     assert sorted(ids(receiver)) == sorted(f"msg_{delivery.uid.hex}" for delivery in Delivery.objects.all())
 
@@ -265,7 +265,7 @@ def test_of_what_must_not_be_sent_twice_one_is_claimed_at_a_time(db):
         sender = Sender("test", threads := Threads())
         assert [sender.work("default") for _turn in range(3)] == [1, 0, 0]
         threads.run()
-        sender.finish()
+        sender.finish(bool)
         assert sender.work("default") == 1
     assert list(Delivery.objects.order_by("pk").values_list("state", flat=True)) == ["done", "running", "due"]
 
@@ -348,7 +348,7 @@ def test_a_batch_that_falls_apart_counts_each_attempt_once(waiting, receiver, mo
     sender = Sender("test", threads := Threads())
     sender.work("default")
     threads.run()
-    sender.finish()
+    sender.finish(bool)
     rows = Delivery.objects.all()
     assert [(row.state, row.attempts, len(row.log)) for row in rows] == [("due", 1, 1)] * 12
     assert Counter(row.error for row in rows) == {
@@ -377,7 +377,7 @@ def test_one_that_cannot_be_prepared_or_settled_spoils_no_neighbour(db, receiver
     with ThreadPoolExecutor(4) as pool:
         sender = Sender("test", pool)
         sender.work("default")
-        sender.finish()
+        sender.finish(bool)
     states = {str(row.subject_id): (row.state, row.error_code) for row in Delivery.objects.all()}
     assert states == {
         unready: ("due", "will_retry"),

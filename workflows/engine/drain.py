@@ -43,8 +43,9 @@ LANES: dict[str, tuple[str, ...]] = {
 LOOK_AGAIN = (0.0, 0.02, 0.1, 0.3)
 POLL_SECONDS = 1.0
 REAP_SECONDS = 1.0
-#: No statement of the engine may outlive its lease.
-STATEMENT_TIMEOUT = "20s"
+#: No statement of the engine may outlive its lease, nor last as long as the silence that counts as death (half of
+#: CAREOPS_STALL_SECONDS).
+STATEMENT_TIMEOUT = "12s"
 
 
 def worker_name(lane: str) -> str:
@@ -85,7 +86,7 @@ def drain(lane: str, *, seconds: float | None = None, until_empty: bool = False)
                 if until_empty:
                     break
                 _rest(rounds, ring)
-        rounds.sender.finish()
+        rounds.sender.finish(lambda: look(False))
     return done
 
 
