@@ -50,6 +50,10 @@ def names() -> list[str]:
 
 
 STOP = {"action": "stop", "parameters": {}}
+TASK = {
+    "action": "create_task",
+    "parameters": {"title": "Call back", "assign_to": "role", "role": "clinician"},
+}
 
 
 class Threads(Executor):

@@ -16,7 +16,6 @@ from django.db import transaction
 from careops.lib import clock
 from careops.lib.bulk import insert_many, update_many
 from workflows.catalogue import Answer, Done, Outcome, Stop, Until
-from workflows.catalogue.registry import UnknownName
 from workflows.engine import limits
 from workflows.engine.alarm import step_is_dead
 from workflows.engine.program import program
@@ -155,13 +154,13 @@ class Book:
         """A delivery may have been settled before anybody waited for it: a step that is tried again finds it so."""
         waiting = {row.awaits: row for row in self.rows if row.state == QueueState.WAITING}
         if waiting:
-            # Locked: else it could be settled between this look and the commit, and nobody would be woken.
-            settled = Delivery.objects.select_for_update(of=("self",)).filter(
-                key__in=waiting, state__in=SETTLED
-            )
-            for key in settled.order_by("pk").values_list("key", flat=True):
-                waiting[key].state, waiting[key].rested = QueueState.DUE, True
-                self._changed |= {"state", "rested"}
+            # Locked, whatever their state: else one could be settled between this look and the commit, and nobody would
+            # be woken.
+            asked = Delivery.objects.select_for_update(of=("self",)).filter(key__in=waiting).order_by("pk")
+            for key, state in asked.values_list("key", "state"):
+                if state in SETTLED:
+                    waiting[key].state, waiting[key].rested = QueueState.DUE, True
+                    self._changed |= {"state", "rested"}
 
     def turn_page(self) -> list[StepRun]:
         """The steps that are due next, of runs that are not stored yet; the caller stores them as it finds them then."""
@@ -177,6 +176,11 @@ class Book:
         update_many(self.rows, sorted(self._changed))
         insert_many(self._following)
         if self._at_their_end:
+            # Locked: of two steps that end a run in the same moment each would take the other one for open.
+            ending = Run.objects.select_for_update(of=("self",), no_key=True).filter(
+                pk__in=self._at_their_end
+            )
+            list(ending.order_by("pk").values_list("pk"))
             open_steps = StepRun.objects.filter(run__in=self._at_their_end).exclude(state__in=OVER)
             busy = set(open_steps.values_list("run_id", flat=True))
             for run in self._at_their_end.values():
@@ -238,5 +242,9 @@ def _goes_on(row: StepRun) -> bool:
         return False
     try:
         return program(row.run.version_id).step(row.key).on_failure == "continue"
-    except (ValidationError, UnknownName):  # the version names what the code no longer knows: it cannot go on
+    except (
+        ValidationError,
+        LookupError,
+        StopIteration,
+    ):  # the code can no longer read the version: it cannot go on
         return False
