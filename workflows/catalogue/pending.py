@@ -10,8 +10,9 @@ from django.db import connections, transaction
 class Pending:
     """It sits among the connection's calls on commit, because Django strikes those of what is rolled back.
 
-    Saves under the same savepoints share one. Limits: a rollback by hand (``savepoint_rollback()``, SQL) is not seen; and
-    a call on commit older than the save, or another thread, finds the record rolled back, which is a Conflict.
+    Saves under the same savepoints share one. Limits: a record that was only *read* in a transaction does not know that
+    it was undone; a rollback by hand (``savepoint_rollback()``, SQL) is not seen; and a call on commit older than the
+    save, or another thread, finds the record rolled back, which is a Conflict.
     """
 
     def __init__(self, using: str) -> None:

@@ -19,7 +19,7 @@ from careops.lib.bulk import read_many
 from workflows.catalogue.event import events as declared
 from workflows.catalogue.ports import ops_alert
 from workflows.engine.lost import is_lost
-from workflows.engine.plan import listening, plan, wanted_by_reactions
+from workflows.engine.plan import listen_anew, listening, plan, wanted_by_reactions
 from workflows.models import EventBatch, EventRecord, Lane, NonMatch, QueueState
 from workflows.models.lease import claim
 
@@ -53,6 +53,7 @@ def follow(batch: EventBatch, *, at_once: bool = True) -> None:
             if at := _take(batch):
                 _start(batch, at, at_once=at_once and not batch.alone)
     except Exception as error:  # one event that cannot be acted upon must not stop the others
+        listen_anew()
         if not (batch.alone and batch.first == batch.last):  # a single one, too, is first tried in isolation
             log.warning("Events %d to %d fall apart (%s).", batch.first, batch.last, type(error).__name__)
             _split(batch)

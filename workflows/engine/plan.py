@@ -78,6 +78,11 @@ def listening() -> Listening:
         return _listening(cursor.fetchone())
 
 
+def listen_anew() -> None:
+    """Have all of them read again: what was reported of an unreadable one may have been undone with the batch."""
+    _listening.cache_clear()
+
+
 @lru_cache(maxsize=1)
 def _listening(stamp: tuple[Any, ...]) -> Listening:
     programs, subscribers = live_programs(), _subscribers()

@@ -11,7 +11,8 @@ Work under a lease is bounded by ``statement_timeout`` and deadlines rather than
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from itertools import count
 from typing import Any, TypeVar
@@ -30,7 +31,8 @@ CRASH_CAP = 3
 #: nothing: whatever was claimed within the last minute has left an entry there. The rows' ids lead to them at once.
 STILL_RUNNING = "state LIKE 'running'"
 
-_turns = count(1)
+#: How often each lane of each queue was claimed from in this process.
+_turns: dict[tuple[type[Queued], str], Iterator[int]] = defaultdict(lambda: count(1))
 
 Q = TypeVar("Q", bound=Queued)
 
@@ -66,7 +68,7 @@ def claim(
     many = (f"{due} AND NOT alone", limit)
     one = (f"{due} AND alone", 1)
     # Lone rows get every fourth turn, so that a busy lane does not let them starve.
-    (first, most), (second, more) = (one, many) if next(_turns) % 4 == 0 else (many, one)
+    (first, most), (second, more) = (one, many) if next(_turns[model, lane]) % 4 == 0 else (many, one)
     at_ease = "true" if durable else "(SELECT set_config('synchronous_commit', 'off', true)) = 'off'"
     # One statement, hence one journey: most looks find nothing. The second choice is not looked at where there is a
     # first. Arrays keep the planner from joining the whole table to the few rows that are due.
