@@ -12,7 +12,7 @@ from careops.access.actor import Actor
 from careops.lib import clock
 from patients.models import Patient, Task
 from tests.factories.patients import PatientFactory
-from tests.workflows.support import STOP, live, settle, work_off
+from tests.workflows.support import STOP, TASK, live, settle, work_off
 from workflows.catalogue import Action, Done, StepFailed, actions, quietly
 from workflows.engine import following, limits
 from workflows.engine.dispatch import dispatch, dispatch_for
@@ -21,10 +21,6 @@ from workflows.models.event_batch import waiting
 from workflows.models.lease import claim, reap
 
 SYSTEM = Actor.system()
-TASK = {
-    "action": "create_task",
-    "parameters": {"title": "Call back", "assign_to": "role", "role": "clinician"},
-}
 
 
 @pytest.fixture

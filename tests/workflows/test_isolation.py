@@ -13,7 +13,7 @@ from careops.access.actor import Actor
 from patients.models import Message, Patient, Task
 from tests.factories.patients import MessageFactory, PatientFactory, PractitionerFactory
 from tests.lib.servers import recording
-from tests.workflows.support import STOP, live, settle, work_off
+from tests.workflows.support import STOP, TASK, live, settle, work_off
 from workflows.catalogue import NotPermitted, StepFailed, actions, ops_alert
 from workflows.engine import following, operate, steps
 from workflows.engine.dispatch import dispatch
@@ -25,10 +25,6 @@ from workflows.models.lease import claim
 from workflows.senders import reap_lost
 
 SYSTEM = Actor.system()
-TASK = {
-    "action": "create_task",
-    "parameters": {"title": "Call back", "assign_to": "role", "role": "clinician"},
-}
 MAIL = {
     "action": "send_email",
     "parameters": {"to": "patient", "subject": "Hello", "body": "Sign in, please."},
