@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -88,6 +89,15 @@ class Result(Record):
     @property
     def is_critical(self) -> bool:
         return self.interpretation == self.Interpretation.CRITICAL
+
+    @property
+    def is_backwards(self) -> bool:
+        """The range ends before it begins: somebody mistyped it, and no value lies in it."""
+        return self.min_range is not None and self.max_range is not None and self.min_range > self.max_range
+
+    def clean(self) -> None:
+        if self.is_backwards:
+            raise ValidationError({"max_range": _("A range does not end before it begins.")})
 
     def save(self, **kwargs: Any) -> None:
         if self._state.adding:

@@ -52,10 +52,10 @@ class Bar:
 
 
 def bar(result: Result) -> Bar | None:
-    """None where there is no number, or no range to place it in."""
+    """None where there is no number, or no range to place it in; one the wrong way round is none."""
     value, low, high = result.number, result.min_range, result.max_range
     ends = [float(end) for end in (low, high) if end is not None]
-    if value is None or not ends:
+    if value is None or not ends or result.is_backwards:
         return None
     least, most = _reach(float(value), ends, open_below=low is None, open_above=high is None)
 
@@ -151,9 +151,8 @@ class _Down:
     """Values to heights: the highest on top, the range in sight."""
 
     def __init__(self, values: Sequence[float], this: Result) -> None:
-        self.low, self.high = (
-            None if end is None else float(end) for end in (this.min_range, this.max_range)
-        )
+        ends = (None, None) if this.is_backwards else (this.min_range, this.max_range)
+        self.low, self.high = (None if end is None else float(end) for end in ends)
         seen = [*values, *(end for end in (self.low, self.high) if end is not None)]
         margin = (max(seen) - min(seen)) * 0.08 or abs(seen[0]) * 0.1 or 1.0
         self.least, self.most = min(seen) - margin, max(seen) + margin

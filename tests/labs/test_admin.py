@@ -188,6 +188,20 @@ def test_the_lab_enters_markers_and_a_clinician_releases_the_report(
     assert Report.objects.get().released_at is not None
 
 
+def test_a_range_the_wrong_way_round_is_an_error_at_its_end(at_desk: Any, lena: Any) -> None:
+    report, browser = ReportFactory(), at_desk(lena)
+    sent = filled_in(browser.get(page(report))) | {"results-TOTAL_FORMS": "1"}
+    marker = {"name": "LDL", "slug": "ldl", "value": "7", "number": "7", "interpretation": "normal"}
+    sent |= {f"results-0-{name}": value for name, value in (marker | {"min_range": "10"}).items()}
+    answer = browser.post(page(report), sent | {"results-0-max_range": "5"})
+    (markers,) = (inline.formset for inline in answer.context["inline_admin_formsets"])
+    assert markers.errors == [{"max_range": ["A range does not end before it begins."]}]
+    assert report.results.count() == 0
+
+    browser.post(page(report), sent | {"results-0-max_range": "10"})
+    assert report.results.get().below_min is True
+
+
 def test_reports_and_requisitions_are_not_begun_out_of_nowhere(at_desk: Any, root: Any) -> None:
     for noun in ("report", "requisition"):
         assert at_desk(root).get(reverse(f"admin:labs_{noun}_add")).status_code == 403

@@ -52,9 +52,15 @@ def test_ends_too_near_to_each_other_are_told_in_words_alone():
     assert bar(result("412", "70", "99")).bounds == ()
 
 
-@pytest.mark.parametrize("case", [result(None, "4", "6"), result("5")])
+@pytest.mark.parametrize("case", [result(None, "4", "6"), result("5"), result("12", "10", "5")])
 def test_without_a_number_or_a_range_there_is_no_bar(case):
     assert bar(case) is None
+
+
+def test_a_range_the_wrong_way_round_is_no_band_under_a_trend():
+    readings = [Reading(result(number, "10", "5"), START) for number in ("12", "3")]
+    drawn = trend(readings, readings[0].result)
+    assert (drawn.band_y, drawn.band_height) == ("0.0", "0.0")
 
 
 numbers = st.decimals(min_value=-10_000, max_value=10_000, places=3)
