@@ -88,6 +88,13 @@ def _opened(page: PortalView, since: datetime) -> dict[str, datetime]:
     return {pk: at for ids, at in entries.order_by("id").values_list("subject_ids", "at") for pk in ids}
 
 
+def pressing(found: Sequence[Report]) -> list[Report]:
+    """Every critical one, however many are newer, and of the others as many as there is room for."""
+    critical = [report for report in found if report.critical]
+    others = [report for report in found if not report.critical]
+    return [*critical, *others[: max(ON_HOME - len(critical), 0)]]
+
+
 def as_cards(page: PortalView, found: Sequence[Report]) -> list[Card]:
     new = {report.pk for report in unread(page, found)}
     return [Card(report, report.pk in new) for report in found]
@@ -96,7 +103,7 @@ def as_cards(page: PortalView, found: Sequence[Report]) -> list[Card]:
 # ── The first page ────────────────────────────────────────────────────────────────────────────────────────
 @todo_source
 def to_read(page: PortalView) -> Iterator[Todo]:
-    for report in page.listed(news(page)[:ON_HOME]):
+    for report in page.listed(pressing(news(page))):
         told = {"test": report.order.lab_test.name}
         yield Todo(
             title=_title(report) % told,

@@ -141,6 +141,31 @@ def test_a_critical_value_stands_before_everything_else(at_portal, ada):
     )  # fmt: skip
 
 
+def test_no_critical_value_is_cut_off_by_newer_results(at_portal, ada):
+    critical = []
+    for _each in range(4):
+        report = ReportFactory(order=LabOrderFactory(patient=ada))
+        ResultFactory(report=report, interpretation="critical")
+        critical.append(reverse("portal:report", args=[released(report).pk]))
+    for _each in range(3):
+        results_for(ada)
+    answer = at_portal(ada).get(HOME)
+    assert [(todo.url, todo.urgent) for todo in answer.context["todos"]] == [
+        (url, True) for url in reversed(critical)
+    ]
+
+
+def test_beside_a_critical_value_the_newest_results_are_asked_about(at_portal, ada):
+    report = ReportFactory(order=LabOrderFactory(patient=ada))
+    ResultFactory(report=report, interpretation="critical")
+    released(report)
+    _old, _older, *newest = (results_for(ada) for _each in range(4))
+    answer = at_portal(ada).get(HOME)
+    assert [todo.url for todo in answer.context["todos"]] == [
+        reverse("portal:report", args=[each.pk]) for each in (report, *reversed(newest))
+    ]
+
+
 def test_after_a_month_results_are_no_news(at_portal, ada, travel):
     results_for(ada)
     client = at_portal(ada)
