@@ -44,7 +44,7 @@ class Card:
 
 
 def released(page: PortalView) -> QuerySet[Report]:
-    """The patient's own, released ones, with what a card tells of their markers."""
+    """The patient's own, what was released last first, with what a card tells of their markers."""
     rows = Report.objects.filter(released_at__isnull=False).select_related("order__lab_test")
     critical, normal = Result.Interpretation.CRITICAL, Result.Interpretation.NORMAL
     outside = ~Q(results__interpretation=normal) | Q(results__above_max=True) | Q(results__below_min=True)
@@ -55,7 +55,7 @@ def released(page: PortalView) -> QuerySet[Report]:
             outside=Count("results", filter=outside),
             critical=Count("results", filter=Q(results__interpretation=critical)),
         )
-        .order_by("-created_at", "-id")
+        .order_by("-released_at", "-id")
     )
 
 

@@ -166,6 +166,16 @@ def test_beside_a_critical_value_the_newest_results_are_asked_about(at_portal, a
     ]
 
 
+def test_what_was_released_last_is_the_most_recent_however_long_it_was_withheld(at_portal, ada):
+    withheld = ReportFactory(order=LabOrderFactory(patient=ada))
+    ResultFactory(report=withheld)
+    _old, *newer = (results_for(ada) for _each in range(3))
+    released(withheld)
+    answer = at_portal(ada).get(HOME)
+    assert [card.report for card in panel(answer, "Recent results")] == [withheld, *reversed(newer)]
+    assert answer.context["todos"][0].url == reverse("portal:report", args=[withheld.pk])
+
+
 def test_after_a_month_results_are_no_news(at_portal, ada, travel):
     results_for(ada)
     client = at_portal(ada)
