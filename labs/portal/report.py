@@ -17,6 +17,7 @@ from careops.surfaces.portal import PortalView
 from careops.surfaces.portal_home import Panel, Todo, panel_source, todo_source
 from labs.models import Report, Result
 from labs.portal.marker import markers, when
+from workflows.catalogue.history import states_entered
 
 #: For how long results are news, and how many of them the first page shows.
 NEWS, ON_HOME = timedelta(days=30), 3
@@ -70,13 +71,17 @@ def unread(page: PortalView, found: Sequence[Report]) -> list[Report]:
     """Of these the ones that are news. Whether somebody opened one is in the audit trail."""
     since = page.now - NEWS
     opened = _opened(page, since) if found else {}
-    return [report for report in found if opened.get(str(report.pk), since) < _changed(report)]
+    changed = _changed(found)
+    return [report for report in found if opened.get(str(report.pk), since) < changed[report.pk]]
 
 
-def _changed(report: Report) -> datetime:
-    """When it last became something new to read."""
-    is_corrected = report.state == Report.State.CORRECTED
-    return report.updated_at if is_corrected else report.released_at
+def _changed(found: Sequence[Report]) -> dict[UUID, datetime]:
+    """When each last became something new to read. What only the clinic reads of it may have changed since."""
+    changed = {report.pk: report.released_at for report in found}
+    corrected = [report for report in found if report.state == Report.State.CORRECTED]
+    for pk, entered in states_entered(corrected).items():
+        changed[pk] = max(changed[pk], entered.get(Report.State.CORRECTED, changed[pk]))
+    return changed
 
 
 def _opened(page: PortalView, since: datetime) -> dict[str, datetime]:

@@ -130,6 +130,31 @@ def test_corrected_results_are_new_again(at_portal, ada, system):
     assert todos(client.get(HOME)) == []
 
 
+def test_what_the_clinic_writes_beside_corrected_results_is_no_correction(at_portal, ada, system):
+    report, client = results_for(ada).perform("correct", by=system), at_portal(ada)
+    client.get(reverse("portal:report", args=[report.pk]))
+    report.notes = "Spoke with the lab"
+    report.save()
+    answer = client.get(HOME)
+    assert todos(answer) == []
+    assert [card.is_new for card in panel(answer, "Recent results")] == [False]
+    report.perform("correct", by=system)
+    assert todos(client.get(HOME)) == ["Look at your corrected results: Lipid panel"]
+
+
+def test_corrected_results_take_as_many_queries_for_twenty_as_for_one(at_portal, ada, system):
+    client = at_portal(ada)
+    client.get(HOME)
+    costs = []
+    for number in range(1, 21):
+        results_for(ada).perform("correct", by=system)
+        if number in (1, 20):
+            with CaptureQueriesContext(connection) as queries:
+                client.get(HOME)
+            costs.append(len(queries))
+    assert costs[0] == costs[1]
+
+
 def test_a_critical_value_stands_before_everything_else(at_portal, ada):
     visit_in(ada, hours=1)
     report = ReportFactory(order=LabOrderFactory(patient=ada))
