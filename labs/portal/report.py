@@ -17,6 +17,7 @@ from careops.surfaces.portal import PortalView
 from careops.surfaces.portal_home import Panel, Todo, panel_source, todo_source
 from labs.models import Report, Result
 from labs.portal.marker import markers, when
+from patients.models import Patient
 from workflows.catalogue.history import states_entered
 
 #: For how long results are news, and how many of them the first page shows.
@@ -85,9 +86,11 @@ def _changed(found: Sequence[Report]) -> dict[UUID, datetime]:
 
 
 def _opened(page: PortalView, since: datetime) -> dict[str, datetime]:
-    """Report → when this person last opened its page."""
+    """Report → when this person last opened its page, be it by a record that was merged into theirs since."""
+    kept, user = page.actor.patient_id, page.actor.id
+    records = Patient.objects.filter(Q(pk=kept) | Q(merged_into=kept) | Q(user=user)).order_by()
     entries = AuditEntry.objects.filter(
-        patient_id=page.actor.patient_id, actor_kind=page.actor.kind, actor_id=page.actor.id,
+        patient_id__in=records.values("pk"), actor_kind=page.actor.kind, actor_id=user,
         act=AuditEntry.Act.VIEW, subject_type=Report._meta.label, at__gte=since,
     )  # fmt: skip
     return {pk: at for ids, at in entries.order_by("id").values_list("subject_ids", "at") for pk in ids}

@@ -11,9 +11,10 @@ from django.urls import reverse
 
 from careops.access.models import AuditEntry
 from careops.access.roles import PATIENT
-from patients.models import Appointment
+from patients.models import Appointment, Patient
 from tests.factories.labs import LabOrderFactory, ReportFactory, ResultFactory
 from tests.factories.orders import OrderFactory
+from tests.factories.patients import PatientFactory
 from tests.portal.conftest import released, text_of, visit_in
 
 pytestmark = pytest.mark.django_db
@@ -119,6 +120,19 @@ def test_somebody_elses_look_is_not_the_patients(at_portal, ada, kind, nia):
         subject_ids=[str(report.pk)], patient_id=ada.pk,
     )  # fmt: skip
     assert todos(at_portal(ada).get(HOME)) == ["Look at your new results: Lipid panel"]
+
+
+def test_results_that_were_read_stay_read_when_records_are_merged(at_portal, ada, ben, system):
+    first, client = results_for(ada), at_portal(ada)
+    client.get(reverse("portal:report", args=[first.pk]))
+    Patient.objects.get(pk=ada.pk).perform("merge", by=system, into=ben)
+    assert todos(client.get(HOME)) == []
+    second = results_for(ben)
+    client.get(reverse("portal:report", args=[second.pk]))
+    ben.perform("merge", by=system, into=PatientFactory())
+    answer = client.get(HOME)
+    assert todos(answer) == []
+    assert [card.report for card in panel(answer, "Recent results")] == [second, first]
 
 
 def test_corrected_results_are_new_again(at_portal, ada, system):
