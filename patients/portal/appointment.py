@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from django import forms
 from django.contrib import messages
@@ -91,11 +92,14 @@ class Card:
     moves: Sequence[tuple[str, Wording]] = ()
 
     @property
-    def elsewhere(self) -> str:
-        """The clinic's time zone where it is not the patient's: both clocks are told then."""
-        zone = self.visit.clinic.timezone
-        here = timezone.get_current_timezone_name()
-        return "" if zone == here else zone
+    def at_clinic(self) -> str:
+        """When it begins by the clinic's clock: its day, too, where that is another. "" where both clocks agree."""
+        here = timezone.localtime(self.visit.starts_at)
+        there = timezone.localtime(here, ZoneInfo(self.visit.clinic.timezone))
+        if there.utcoffset() == here.utcoffset():
+            return ""
+        time = date_format(there, "TIME_FORMAT")
+        return time if there.date() == here.date() else f"{date_format(there, 'l, F j')}, {time}"
 
 
 def visits(page: PortalView) -> QuerySet[Appointment]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -11,7 +11,7 @@ from django.utils.formats import date_format
 
 from careops.access.models import AuditEntry
 from patients.models import Appointment, Task
-from tests.factories.patients import ClinicFactory
+from tests.factories.patients import AppointmentFactory, ClinicFactory
 from tests.portal.conftest import account, said, text_of, visit_in
 from tests.workflows.support import live, work_off
 from workflows.models import EventRecord
@@ -105,8 +105,21 @@ def test_a_visits_page_tells_when_by_the_patients_clock_and_with_whom(at_portal,
     assert "Where Riverside Clinic +1 212 555 0100" in shown
 
 
-def test_where_both_clocks_agree_one_is_told(at_portal, ada):
+@pytest.mark.parametrize("zone", ["", "America/Toronto"])
+def test_where_both_clocks_agree_one_is_told(at_portal, ada, zone):
+    ada.timezone = zone
+    ada.save()
     assert "at the clinic)" not in text_of(at_portal(ada).get(page(visit_in(ada, days=3))))
+
+
+def test_where_it_is_another_day_at_the_clinic_that_day_is_told(at_portal, ada):
+    ada.timezone = "Asia/Tokyo"
+    ada.save()
+    starts = datetime(2026, 3, 10, 22, 0, tzinfo=UTC)
+    visit = AppointmentFactory(patient=ada, starts_at=starts, ends_at=starts + timedelta(minutes=30))
+    shown = text_of(at_portal(ada).get(page(visit)))
+    assert "Wednesday, March 11, 2026, 7 a.m. – 7:30 a.m." in shown
+    assert "(your time; Tuesday, March 10, 6 p.m. at the clinic)" in shown
 
 
 def test_a_visit_that_moved_leads_to_the_new_one(at_portal, ada, system):
