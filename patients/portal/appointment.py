@@ -35,7 +35,11 @@ BADGES: dict[str, tuple[Any, str]] = {
     State.NO_SHOW: (gettext_lazy("Missed"), "stop"),
 }
 MOVED = (gettext_lazy("Moved to another time"), "calm")
+BEGUN = (gettext_lazy("Has begun"), "calm")
 OVER = (gettext_lazy("Over"), "calm")
+
+#: States of a visit that is still to take place, or takes place now.
+EXPECTED = (*Appointment.UPCOMING, State.CHECKED_IN)
 
 #: How many visits the first page shows, and asks to be confirmed.
 ON_HOME = 3
@@ -109,7 +113,7 @@ def visits(page: PortalView) -> QuerySet[Appointment]:
 
 def expected(page: PortalView) -> QuerySet[Appointment]:
     """Not over, and neither cancelled nor missed; the next one first."""
-    ahead = visits(page).filter(ends_at__gt=page.now, state__in=(*Appointment.UPCOMING, State.CHECKED_IN))
+    ahead = visits(page).filter(ends_at__gt=page.now, state__in=EXPECTED)
     return ahead.order_by("starts_at", "id")
 
 
@@ -117,8 +121,10 @@ def as_card(page: PortalView, visit: Appointment) -> Card:
     label, tone = BADGES[visit.state]
     if hasattr(visit, "successor"):
         label, tone = MOVED
-    elif visit.ends_at <= page.now and visit.state in Appointment.UPCOMING:
+    elif visit.ends_at <= page.now and visit.state in EXPECTED:
         label, tone = OVER
+    elif visit.starts_at <= page.now and visit.state == State.BOOKED:
+        label, tone = BEGUN
     return Card(visit, label, tone, tuple(_moves(page, visit)))
 
 

@@ -47,14 +47,16 @@ def test_what_is_to_come_stands_in_one_list_and_the_rest_in_the_other(at_portal,
     done, missed = visit_in(ada, days=-30, state="completed"), visit_in(ada, days=-60, state="no_show")
     called_off = visit_in(ada, days=5, state="cancelled")
     forgotten = visit_in(ada, days=-2, state="booked")
+    left_open = visit_in(ada, days=-3, state="checked_in")
     visit_in(ben, days=2)
 
     ahead, past = (at_portal(ada).get(reverse(name)) for name in ("portal:visits", "portal:past_visits"))
 
     assert cards(ahead) == [here, sooner, later]
     assert [card.label for card in ahead.context["cards"]] == ["You are here", "Confirmed", "Please confirm"]
-    assert cards(past) == [called_off, forgotten, done, missed]
-    assert [card.label for card in past.context["cards"]] == ["Cancelled", "Over", "Completed", "Missed"]
+    assert cards(past) == [called_off, forgotten, left_open, done, missed]
+    labels = [card.label for card in past.context["cards"]]
+    assert labels == ["Cancelled", "Over", "Over", "Completed", "Missed"]
     assert all(not card.moves for card in past.context["cards"])
 
 
@@ -206,6 +208,13 @@ def test_what_is_not_possible_any_more_is_a_kind_message(at_portal, ada, move, s
             "That is not possible any more: something changed meanwhile. This is how it stands now."
         ]
     assert state_of(visit) == state
+
+
+@pytest.mark.parametrize(("state", "label"), [("booked", "Has begun"), ("confirmed", "Confirmed")])
+def test_once_it_began_nobody_is_asked_to_confirm_it(at_portal, ada, state, label):
+    visit_in(ada, minutes=-5, state=state)
+    answer = at_portal(ada).get(reverse("portal:visits"))
+    assert [(card.label, card.moves) for card in answer.context["cards"]] == [(label, ())]
 
 
 @pytest.mark.parametrize("move", ["confirm", "cancel"])
