@@ -217,18 +217,18 @@ class VisitMoveView(PortalView):
     def get(self, request: HttpRequest, pk: UUID, move: str) -> HttpResponse:
         visit, wording = self._asked(pk, move)
         if (move, wording) not in as_card(self, visit).moves:
-            return self._too_late(visit)
+            return self._too_late(visit, move)
         return self._ask(visit, move, self._form(visit, move))
 
     def post(self, request: HttpRequest, pk: UUID, move: str) -> HttpResponse:
         visit, wording = self._asked(pk, move)
         if (move, wording) not in as_card(self, visit).moves:
-            return self._too_late(visit)
+            return self._too_late(visit, move)
         form = self._form(visit, move)
         if not form.is_valid():
             return self._ask(visit, move, form)
         if self.perform(visit, move, **form.cleaned_data):
-            messages.success(request, wording.done % {"when": when(visit)})
+            self._say_done(visit, move)
         return self.back(self._url(visit))
 
     def _asked(self, pk: UUID, move: str) -> tuple[Appointment, Wording]:
@@ -245,9 +245,16 @@ class VisitMoveView(PortalView):
             visit=visit, card=as_card(self, visit), wording=MOVES[move], form=form, url=self._url(visit)
         )
 
-    def _too_late(self, visit: Appointment) -> HttpResponse:
-        self.say_it_changed()
+    def _too_late(self, visit: Appointment, move: str) -> HttpResponse:
+        """A confirmation that is sent twice has done what it was sent for."""
+        if move == "confirm" and visit.state == State.CONFIRMED:
+            self._say_done(visit, move)
+        else:
+            self.say_it_changed()
         return self.back(self._url(visit))
+
+    def _say_done(self, visit: Appointment, move: str) -> None:
+        messages.success(self.request, MOVES[move].done % {"when": when(visit)})
 
     def _url(self, visit: Appointment) -> str:
         return reverse("portal:visit", args=[visit.pk])

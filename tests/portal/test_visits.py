@@ -149,6 +149,14 @@ def test_one_press_confirms_and_the_event_is_the_patients(at_portal, ada):
     assert said(answer)[0].startswith("Thank you: your visit on ")
 
 
+def test_a_confirmation_that_is_sent_twice_is_confirmed_all_the_same(at_portal, ada):
+    visit, client = visit_in(ada, days=3), at_portal(ada)
+    first, second = (said(client.post(page(visit, "confirm"), follow=True)) for _press in range(2))
+    assert second == first
+    assert second[0].startswith("Thank you: your visit on ")
+    assert moves_told(visit) == [("appointment.confirmed", "patient", str(account(ada).pk))]
+
+
 def test_cancelling_asks_first_and_takes_a_reason(at_portal, ada):
     visit, client = visit_in(ada, days=3), at_portal(ada)
     asked = client.get(page(visit, "cancel"))
