@@ -143,12 +143,12 @@ def day_tiles(request: HttpRequest, now: datetime) -> Iterator[Tile]:
 def visits_today(now: datetime) -> Tile:
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     rows = Appointment.objects.filter(starts_at__gte=midnight, starts_at__lt=midnight + DAY).order_by()
-    found = dict(rows.exclude(state="cancelled").values_list("state").annotate(number=Count("pk")))
-    states = Appointment.states()
+    states = {state: label for state, label in Appointment.states().items() if state != "cancelled"}
+    found = dict(rows.filter(state__in=states).values_list("state").annotate(number=Count("pk")))
     detail = ", ".join(f"{found[state]} {states[state]}" for state in states if state in found)
     colors = admin.site._registry[Appointment].state_colors
     bar = parts([(states[state], colors.get(state, ""), found[state]) for state in states if state in found])
-    url = list_url(Appointment, when="today")
+    url = list_url(Appointment, when="today", state__in=",".join(states))
     return Tile(_("Visits today"), sum(found.values()), url, "primary", detail, bar)
 
 

@@ -177,8 +177,10 @@ def test_the_days_visits_are_drawn_by_their_state(at_desk, root):
     noon = clock.now().replace(hour=12, minute=0, second=0, microsecond=0)
     for state in ("booked", "completed", "completed", "cancelled"):
         AppointmentFactory(state=state, starts_at=noon, ends_at=noon + timedelta(minutes=30))
-    (tile,) = [tile for tile in at_desk(root).get(HOME).context["tiles"] if tile.label == "Visits today"]
+    client = at_desk(root)
+    (tile,) = [tile for tile in client.get(HOME).context["tiles"] if tile.label == "Visits today"]
     assert (tile.number, tile.detail) == (3, "1 booked, 2 completed")
+    assert client.get(tile.url).context["cl"].result_count == 3
     assert [(part.tone, part.start, part.width) for part in tile.parts] == [
         ("info", 0, 33.33),
         ("success", 33.33, 66.67),
