@@ -235,8 +235,9 @@ def failing_automations(request: HttpRequest, now: datetime) -> Sequence[Row] | 
         return None
     rows = Run.objects.filter(state=Run.State.FAILED, finished_at__gte=now - DAY, automation__isnull=False)
     found = rows.order_by().values_list("automation_id", "automation__name").annotate(number=Count("pk"))
+    narrowed = {"state__exact": Run.State.FAILED, "ended": DAY.days}
     return [
-        Row(name, "danger", number, list_url(Run, state__exact="failed", automation__id__exact=pk))
+        Row(name, "danger", number, list_url(Run, automation__id__exact=pk, **narrowed))
         for pk, name, number in found.order_by("-number", "automation__name")[:8]
     ]
 

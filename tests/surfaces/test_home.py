@@ -84,6 +84,23 @@ def test_the_numbers_are_true(at_desk, root):
     assert answer.context["events"]["total"] == EventRecord.objects.count()
 
 
+def test_failures_lead_to_the_very_ones_that_were_counted(at_desk, root):
+    something_of_everything(3)
+    newer, older, underway = Run.objects.all()
+    older.finished_at = clock.now() - timedelta(days=3)
+    older.save()
+    underway.state, underway.finished_at = Run.State.RUNNING, None
+    underway.save()
+    client = at_desk(root)
+
+    (row,) = client.get(HOME).context["failing"]
+
+    assert row.number == 1
+    assert list(client.get(row.url).context["cl"].result_list) == [newer]
+    week = client.get(row.url.replace("ended=1", "ended=7")).context["cl"]
+    assert week.result_count == 2
+
+
 def test_orders_that_wait_longest_stand_first(at_desk, root):
     OrderFactory(state="processing")
     stuck = OrderFactory(state="awaiting_shipment")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin
@@ -15,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import RangeDateFilter
 from unfold.decorators import display
 
+from careops.lib.clock import now
 from careops.lib.lists import badge
 from careops.surfaces.readonly import ReadOnlyAdmin
 from workflows.admin import timeline
@@ -29,11 +31,27 @@ from workflows.traces import lines_of
 COLORS = {"running": "info", "done": "success", "stopped": "", "failed": "danger", "cancelled": "warning"}
 
 
+class EndedFilter(admin.SimpleListFilter):
+    """The runs that ended within so many days."""
+
+    title = _("ended")
+    parameter_name = "ended"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("1", _("in the last 24 hours")), ("7", _("in the last 7 days"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        days = self.value()
+        if days not in dict(self.lookup_choices):
+            return queryset
+        return queryset.filter(finished_at__gte=now() - timedelta(days=int(days)))
+
+
 @admin.register(Run)
 class RunAdmin(ReadOnlyAdmin):
     page_template = "admin/workflows/run.html"
     list_display = ("__str__", "what", "state_label", "event_name", "started_at", "finished_at", "trouble")
-    list_filter = ("state", "automation", ("started_at", RangeDateFilter))
+    list_filter = ("state", EndedFilter, "automation", ("started_at", RangeDateFilter))
     list_filter_submit = True
     list_select_related = ("automation", "event")
 
