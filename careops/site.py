@@ -284,7 +284,8 @@ def events_per_hour(request: HttpRequest, now: datetime) -> Mapping[str, Any] | 
         (now - timedelta(hours=back)).replace(minute=0, second=0, microsecond=0) for back in range(23, -1, -1)
     ]
     # For a minute, because a busy day has a hundred thousand of them to count.
-    numbers = cache.get_or_set(f"events-per-hour:{hours[0]:%H}", lambda: _events_in(hours), 60) or []
+    key = f"events-per-hour:{hours[0]:%Y-%m-%dT%H}:{timezone.get_current_timezone_name()}"
+    numbers = cache.get_or_set(key, lambda: _events_in(hours), 60) or []
     chart = {
         "labels": [date_format(hour, "TIME_FORMAT") for hour in hours],
         "datasets": [{"data": numbers, "backgroundColor": "var(--color-primary-600)", "barThickness": 8}],

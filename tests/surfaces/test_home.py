@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import timedelta
 
 import pytest
+from django.core.cache import cache
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
@@ -138,6 +140,33 @@ def test_nobody_is_shown_what_they_may_not_list(at_desk, nia):
     }
     assert answer.context["failing"] is None
     assert answer.context["events"] is None
+
+
+def bars(answer):
+    return json.loads(answer.context["events"]["chart"])["datasets"][0]["data"]
+
+
+def test_hours_that_begin_elsewhere_are_counted_anew(at_desk, root, olga, travel):
+    """Half an hour apart, two clocks show the same hour, which does not begin at the same moment."""
+    for user, zone in ((root, "Asia/Kolkata"), (olga, "Asia/Karachi")):
+        user.timezone = zone
+        user.save()
+    started = clock.now()
+    quarter_to = started.replace(hour=9, minute=45, second=0) + timedelta(days=1)
+    travel(quarter_to - started)
+    TaskFactory()
+    travel(quarter_to + timedelta(minutes=25) - started)
+    mine = bars(at_desk(root).get(HOME))
+    cache.clear()
+    at_desk(olga).get(HOME)
+    assert bars(at_desk(root).get(HOME)) == mine
+
+
+def test_hours_of_another_day_are_counted_anew(at_desk, root, travel):
+    TaskFactory()
+    assert sum(bars(at_desk(root).get(HOME))) > 0
+    travel(timedelta(days=14))
+    assert sum(bars(at_desk(root).get(HOME))) == 0
 
 
 def test_an_empty_clinic_gets_a_friendly_page(at_desk, root):
