@@ -19,6 +19,7 @@ from careops.surfaces.edits import KeepsOthersEdits
 from careops.surfaces.options import LongSelect
 from careops.surfaces.portal import PortalView
 from patients.models import Patient
+from patients.portal.birth_date import BirthDateField
 from workflows.catalogue import Conflict
 
 AREAS = (
@@ -52,6 +53,7 @@ class DetailsForm(KeepsOthersEdits, forms.ModelForm):
         fields = (
             "birth_date", "phone", "street", "city", "region", "zip", "country", "language", "timezone",
         )  # fmt: skip
+        field_classes: ClassVar[dict[str, Any]] = {"birth_date": BirthDateField}
         labels: ClassVar[dict[str, Any]] = {
             "birth_date": gettext_lazy("Date of birth"),
             "phone": gettext_lazy("Phone"),
@@ -66,7 +68,6 @@ class DetailsForm(KeepsOthersEdits, forms.ModelForm):
             "language": gettext_lazy("The one you would like us to speak with you."),
         }
         widgets: ClassVar[dict[str, Any]] = {
-            "birth_date": forms.DateInput({"type": "date", "autocomplete": "bday"}, "%Y-%m-%d"),
             "phone": forms.TextInput({"type": "tel", "autocomplete": "tel"}),
             "street": forms.TextInput({"autocomplete": "address-line1"}),
             "city": forms.TextInput({"autocomplete": "address-level2"}),

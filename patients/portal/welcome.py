@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any, ClassVar
 
 from django import forms
@@ -14,13 +13,10 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from careops.lib import clock
 from careops.surfaces.portal import HOME, PortalView
 from patients.models import Clinic, Patient
+from patients.portal.birth_date import BirthDateField
 from patients.services.signing_up import sign_up
-
-#: Nobody is older: a year of birth before that is a slip.
-OLDEST = timedelta(days=125 * 366)
 
 
 class ClinicChoice(forms.ModelChoiceField):
@@ -45,6 +41,7 @@ class WelcomeForm(forms.ModelForm):
     class Meta:
         model = Patient
         fields = ("first_name", "last_name", "birth_date", "phone", "clinic")
+        field_classes: ClassVar[dict[str, Any]] = {"birth_date": BirthDateField}
         labels: ClassVar[dict[str, Any]] = {
             "first_name": gettext_lazy("First name"),
             "last_name": gettext_lazy("Last name"),
@@ -58,15 +55,11 @@ class WelcomeForm(forms.ModelForm):
         error_messages: ClassVar[dict[str, Any]] = {
             "first_name": {"required": gettext_lazy("Tell us your first name.")},
             "last_name": {"required": gettext_lazy("Tell us your last name.")},
-            "birth_date": {
-                "required": gettext_lazy("Tell us when you were born."),
-                "invalid": gettext_lazy("Write a date, such as 1960-03-14."),
-            },
+            "birth_date": {"required": gettext_lazy("Tell us when you were born.")},
         }
         widgets: ClassVar[dict[str, Any]] = {
             "first_name": forms.TextInput({"autocomplete": "given-name"}),
             "last_name": forms.TextInput({"autocomplete": "family-name"}),
-            "birth_date": forms.DateInput({"type": "date", "autocomplete": "bday"}, "%Y-%m-%d"),
             "phone": forms.TextInput({"type": "tel", "autocomplete": "tel"}),
         }
 
@@ -79,12 +72,6 @@ class WelcomeForm(forms.ModelForm):
             self.fields["clinic"].initial = clinics[0]
             self.fields["clinic"].disabled = True
             self.fields["clinic"].widget = forms.HiddenInput()
-
-    def clean_birth_date(self) -> Any:
-        born = self.cleaned_data["birth_date"]
-        if born < (clock.now() - OLDEST).date():
-            raise ValidationError(_("That is too long ago: check the year."))
-        return born
 
 
 class WelcomeView(PortalView):

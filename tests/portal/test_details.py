@@ -161,6 +161,23 @@ def test_a_missing_date_of_birth_can_be_given_once(at_portal, ada):
     assert now(ada).birth_date == date(1960, 3, 14)
 
 
+@pytest.mark.parametrize(
+    ("born", "error"),
+    [
+        ("0196-03-14", "That is too long ago: check the year."),
+        ("2960-03-14", "Nobody is born in the future."),
+        ("14.3.60", "Write a date, such as 1960-03-14."),
+    ],
+)
+def test_a_slip_in_the_date_of_birth_stands_at_its_field(at_portal, ada, born, error):
+    ada.birth_date = None
+    ada.save()
+    client = at_portal(ada)
+    answer = client.post(DETAILS, filled_in(client.get(DETAILS), birth_date=born))
+    assert answer.context["form"].errors == {"birth_date": [error]}
+    assert now(ada).birth_date is None
+
+
 def test_the_page_costs_the_same_number_of_queries(at_portal, ada, django_assert_num_queries):
     client = at_portal(ada)
     client.get(DETAILS)
