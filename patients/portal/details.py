@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zoneinfo
 from collections.abc import Iterator
 from functools import cache
@@ -91,10 +92,10 @@ class DetailsForm(KeepsOthersEdits, forms.ModelForm):
             yield now, now
 
     def clean_country(self) -> str:
-        country: str = self.cleaned_data["country"].upper()
-        if len(country) != 2 or not country.isalpha():
+        country: str = self.cleaned_data["country"]
+        if not re.fullmatch("[A-Za-z]{2}", country):
             raise forms.ValidationError(_("Write two letters, such as US, DE or RO."))
-        return country
+        return country.upper()
 
 
 class DetailsView(PortalView):

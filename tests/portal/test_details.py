@@ -82,6 +82,8 @@ def test_a_zone_with_an_old_name_stays_what_it_is(at_portal, ada):
     [
         ({"country": "Germany"}, {"country": ["Ensure this value has at most 2 characters (it has 7)."]}),
         ({"country": "1!"}, {"country": ["Write two letters, such as US, DE or RO."]}),
+        ({"country": "ÄÖ"}, {"country": ["Write two letters, such as US, DE or RO."]}),
+        ({"country": "ß"}, {"country": ["Write two letters, such as US, DE or RO."]}),
         ({"phone": "1" * 33}, {"phone": ["Ensure this value has at most 32 characters (it has 33)."]}),
         (
             {"timezone": "Mars/Olympus"},
