@@ -84,6 +84,12 @@ class DetailsForm(KeepsOthersEdits, forms.ModelForm):
         if self.instance.birth_date:
             del self.fields["birth_date"]
 
+    @property
+    def drops_birth_date(self) -> bool:
+        """Another one was sent than the clinic has come to know since the page was drawn: the clinic's stands."""
+        sent, known = self.data.get("birth_date"), self.instance.birth_date
+        return bool(sent and "birth_date" not in self.fields and sent != known.isoformat())
+
     def _zones(self) -> Iterator[tuple[str, Any]]:
         yield "", _("The clinic's (%(zone)s)") % {"zone": self.instance.clinic.timezone.replace("_", " ")}
         yield from zones().items()
@@ -118,8 +124,17 @@ class DetailsView(PortalView):
         except Conflict:
             self.say_it_changed()
         else:
-            messages.success(request, _("Saved. Thank you for keeping your details up to date."))
+            self._say_saved(form)
         return redirect("portal:details")
+
+    def _say_saved(self, form: DetailsForm) -> None:
+        if form.drops_birth_date:
+            said = _(
+                "We have another date of birth for you: call us if it is wrong. Everything else is saved."
+            )
+            messages.warning(self.request, said)
+        else:
+            messages.success(self.request, _("Saved. Thank you for keeping your details up to date."))
 
     def _record(self) -> Patient:
         return self.record_or_404(Patient.objects.select_related("clinic", "practitioner"), self.person.pk)

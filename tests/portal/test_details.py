@@ -164,6 +164,28 @@ def test_a_missing_date_of_birth_can_be_given_once(at_portal, ada):
 
 
 @pytest.mark.parametrize(
+    ("by_desk", "words"),
+    [
+        (
+            date(1961, 3, 14),
+            "We have another date of birth for you: call us if it is wrong. Everything else is saved.",
+        ),
+        (date(1960, 3, 14), "Saved. Thank you for keeping your details up to date."),
+    ],
+)
+def test_a_date_of_birth_the_desk_entered_meanwhile_stands(at_portal, ada, by_desk, words):
+    ada.birth_date = None
+    ada.save()
+    client = at_portal(ada)
+    sent = filled_in(client.get(DETAILS), birth_date="1960-03-14", city="Albany")
+    desk = now(ada)
+    desk.birth_date = by_desk
+    desk.save()
+    assert said(client.post(DETAILS, sent, follow=True)) == [words]
+    assert (now(ada).birth_date, now(ada).city) == (by_desk, "Albany")
+
+
+@pytest.mark.parametrize(
     ("born", "error"),
     [
         ("0196-03-14", "That is too long ago: check the year."),
