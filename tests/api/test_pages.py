@@ -12,7 +12,13 @@ from django.test.utils import CaptureQueriesContext
 from careops.lib import clock
 from patients.models import Task
 from tests.api.support import Caller
-from tests.factories.patients import VISIT, AppointmentFactory, PatientFactory, TaskFactory
+from tests.factories.patients import (
+    VISIT,
+    AppointmentFactory,
+    PatientFactory,
+    PractitionerFactory,
+    TaskFactory,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -123,6 +129,23 @@ def test_a_filters_value_is_checked(partner: Caller, name: str, value: str) -> N
     refused = partner.get(TASKS, {name: value})
     assert refused.status_code == 400
     assert {error["parameter"] for error in refused.json()["errors"]} == {name}
+
+
+@pytest.mark.parametrize(
+    ("value", "active"), [("true", [True]), ("1", [True]), ("false", [False]), ("0", [False])]
+)
+def test_yes_or_no_narrows(partner: Caller, value: str, active: list[bool]) -> None:
+    PractitionerFactory(active=True)
+    PractitionerFactory(active=False)
+    found = partner.get("/api/v1/practitioners/", {"active": value}).json()["results"]
+    assert [row["active"] for row in found] == active
+
+
+@pytest.mark.parametrize("value", ["no", "FALSE", "2", "banana"])
+def test_what_is_neither_yes_nor_no_is_refused(partner: Caller, value: str) -> None:
+    refused = partner.get("/api/v1/practitioners/", {"active": value})
+    assert refused.status_code == 400
+    assert refused.json()["errors"] == [{"parameter": "active", "detail": "Write true or false."}]
 
 
 def test_filters_narrow_and_may_be_repeated(partner: Caller, ada: Any, ben: Any) -> None:

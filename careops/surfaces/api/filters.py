@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import django_filters
+from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
 from django.utils.translation import gettext_lazy as _
@@ -32,10 +33,28 @@ class Moment(django_filters.IsoDateTimeFilter):
     field_class = MomentField
 
 
+class YesNoField(forms.Field):
+    """Yes or no as JSON and programs write it. What is neither is refused: ignored, it would widen the list."""
+
+    WORDS = {"true": True, "1": True, "false": False, "0": False}
+
+    def to_python(self, value: Any) -> bool | None:
+        if value in self.empty_values:
+            return None
+        if value not in self.WORDS:
+            raise ValidationError(_("Write true or false."), code="invalid")
+        return self.WORDS[value]
+
+
+class YesNo(django_filters.BooleanFilter):
+    """``true`` or ``false``."""
+
+    field_class = YesNoField
+
+
 ReferenceFilter = django_filters.UUIDFilter
 Text = django_filters.CharFilter
 Choice = django_filters.MultipleChoiceFilter
-YesNo = django_filters.BooleanFilter
 
 
 def state_filter(model: type[Model]) -> Choice:
