@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from careops.access.models import AuditEntry
+from careops.access.models import AuditEntry, IdempotencyRecord
 from patients.api.task import TaskViewSet
 from tests.api.support import PROBLEM, Caller
 from tests.factories.patients import TaskFactory
@@ -72,6 +72,18 @@ def test_json_only(partner: Caller) -> None:
 
 def test_a_body_of_more_than_a_megabyte(partner: Caller) -> None:
     shape(partner.post(TASKS, '{"title": "' + "x" * 1024 * 1024 + '"}'), 413)
+
+
+def test_a_body_in_chunks_is_not_taken_for_an_empty_one(partner: Caller) -> None:
+    task = TaskFactory()
+    headers = partner._headers({"Idempotency-Key": "k", "Transfer-Encoding": "chunked"})
+    answer = partner.client.generic(
+        "POST", f"{TASKS}{task.pk}/transitions/cancel/", b'{"reason": "No longer needed"}',
+        content_type="application/json", headers=headers, CONTENT_LENGTH="",
+    )  # fmt: skip
+    assert shape(answer, 411)["title"] == "Length Required"
+    task.refresh_from_db()
+    assert (task.state, IdempotencyRecord.objects.count()) == ("open", 0)
 
 
 @pytest.mark.parametrize("debug", [True, False])

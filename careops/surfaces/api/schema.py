@@ -23,6 +23,7 @@ REFUSALS = {
     "404": ("NotFound", "There is no such record, or it is not the caller's to see."),
     "406": ("NotAcceptable", "The API speaks JSON only."),
     "409": ("Conflict", "The state does not allow it, somebody else was faster, or the same request is under way."),
+    "411": ("LengthRequired", "A body needs a `Content-Length`; chunks are not read."),
     "412": ("PreconditionFailed", "`If-Match` names another version than the present one."),
     "413": ("ContentTooLarge", "A body holds one megabyte at most."),
     "415": ("UnsupportedMediaType", "The API reads JSON only."),
@@ -31,7 +32,7 @@ REFUSALS = {
     "500": ("ServerError", "A failure of ours. What was asked has not been done."),
 }  # fmt: skip
 ALWAYS = ("401", "403", "406", "429", "500")
-WHEN_WRITING = ("400", "404", "409", "412", "413", "415", "422")
+WHEN_WRITING = ("400", "404", "409", "411", "412", "413", "415", "422")
 
 HEADERS = {
     "ETag": ("The record's version, for `If-Match` and `If-None-Match`.", {"type": "string"}),

@@ -82,8 +82,7 @@ class ApiView(APIView):
         self._handler()
         self.check_permissions(request)
         self._check_query(request)
-        if _length(request) > MOST_BYTES:
-            raise Problem(413, _("A body holds one megabyte at most."))
+        self._check_length(request)
 
     def _known_caller(self, request: Request) -> Actor:
         if not isinstance(request.auth, Actor):
@@ -116,6 +115,13 @@ class ApiView(APIView):
         }
         if strange or broken:
             raise bad_parameters({**strange, **broken})
+
+    def _check_length(self, request: Request) -> None:
+        """A body sent in chunks would be read as none: the server hands on as many bytes as were announced."""
+        if "Transfer-Encoding" in request.headers:
+            raise Problem(411, _("Say with Content-Length how long the body is, and send it in one piece."))
+        if _length(request) > MOST_BYTES:
+            raise Problem(413, _("A body holds one megabyte at most."))
 
     # ── What is done ─────────────────────────────────────────────────────────────────────────────────────
     def _carried_out(self, handler: Handler) -> Response:
@@ -195,7 +201,7 @@ class ApiView(APIView):
 
 
 def _length(request: Request) -> int:
-    """A body without a length is read as empty."""
+    """As announced; a body without a length is read as empty."""
     told = request.META.get("CONTENT_LENGTH") or "0"
     return int(told) if told.isdecimal() else 0
 
