@@ -8,6 +8,7 @@ from functools import cache
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import include, path, re_path
+from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 from drf_spectacular.generators import SchemaGenerator
 from rest_framework.routers import SimpleRouter
@@ -46,19 +47,23 @@ def description() -> bytes:
     return json.dumps(schema, indent=1, ensure_ascii=False).encode()
 
 
+@csrf_exempt
 @require_safe
 def schema(request: HttpRequest) -> HttpResponse:
     """For everybody: it tells what can be asked, and nothing about anybody."""
     return HttpResponse(description(), content_type="application/json")
 
 
+@csrf_exempt
 @require_safe
 def docs(request: HttpRequest) -> HttpResponse:
     """The description as a page, with everything it needs from our own server."""
     return render(request, "api/docs.html")
 
 
+@csrf_exempt
 def nothing(request: HttpRequest) -> HttpResponse:
+    """For whoever asks with whatever method: a program that mistyped an address is not told of CSRF."""
     return HttpResponse(json.dumps(not_found().body()), status=404, content_type=MEDIA_TYPE)
 
 

@@ -44,6 +44,15 @@ def test_an_unknown_address(partner: Caller, path: str) -> None:
     assert body["detail"] == "There is nothing here, or nothing that you may see."
 
 
+@pytest.mark.parametrize(
+    "path", ["/api/v1/tasks", "/api/v1/nothing/", f"{TASKS}{uuid.uuid4()}/transitions/nope/"]
+)
+def test_a_post_to_an_unknown_address_is_not_told_of_csrf(partner: Caller, path: str) -> None:
+    partner.client = Client(enforce_csrf_checks=True)
+    shape(partner.post(path, {"title": "Call"}), 404)
+    shape(partner.client.post("/api/schema/"), 405)
+
+
 @pytest.mark.parametrize("method", ["put", "delete", "options", "trace"])
 def test_a_method_nobody_offers(partner: Caller, method: str) -> None:
     url = f"{TASKS}{TaskFactory().pk}/"
