@@ -138,6 +138,13 @@ class Appointment(Machine):
         """An appointment that moved is not brought back: its successor stands in its place."""
         return not Appointment.objects.filter(rescheduled_from=self).exists()
 
+    def _end_from(self, starts_at: datetime) -> datetime:
+        """When it would end if it began then. Raises ValidationError beyond the year 9999."""
+        try:
+            return starts_at + (self.ends_at - self.starts_at)
+        except OverflowError:
+            raise ValidationError({"starts_at": _("No calendar goes that far.")}) from None
+
     # ── Transitions ──────────────────────────────────────────────────────────────────────────────────────
     @transition(state, source=State.BOOKED, target=State.CONFIRMED, needs="patients.confirm_appointment",
                 event=events.APPOINTMENT_CONFIRMED, label=_("Confirm"))  # fmt: skip
@@ -162,8 +169,7 @@ class Appointment(Machine):
         kept = {
             name: getattr(self, name) for name in ("patient", "practitioner", "clinic", "service", "reason")
         }
-        length = self.ends_at - self.starts_at
-        booked = {**kept, "starts_at": starts_at, "ends_at": starts_at + length, **changes}
+        booked = {**kept, "starts_at": starts_at, "ends_at": self._end_from(starts_at), **changes}
         successor = Appointment(rescheduled_from=self, **booked)
         successor.full_clean()
         successor.save()

@@ -128,6 +128,16 @@ def test_what_a_move_is_told_is_checked_by_its_form(partner: Caller, body: Any, 
     assert Appointment.objects.count() == 1
 
 
+def test_a_visit_is_not_moved_beyond_the_calendar(partner: Caller) -> None:
+    visit = AppointmentFactory()
+    answer = partner.post(move(visit, "reschedule"), {"starts_at": "9999-12-31T23:59:59Z"})
+    assert (answer.status_code, answer.json()["errors"]) == (
+        400, [{"pointer": "/starts_at", "detail": "No calendar goes that far."}],
+    )  # fmt: skip
+    visit.refresh_from_db()
+    assert (visit.state, Appointment.objects.count()) == ("booked", 1)
+
+
 def test_a_moment_keeps_its_offset(partner: Caller) -> None:
     visit = AppointmentFactory()
     answer = partner.post(move(visit, "reschedule"), {"starts_at": "2026-05-01T10:00:00+02:00"})
