@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64decode
 from datetime import timedelta
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from careops.lib import clock
+from careops.lib.fields import keyring
+from careops.surfaces.api.pagination import LONGEST_CURSOR
 from patients.models import Task
 from tests.api.support import Caller
 from tests.factories.patients import (
@@ -80,9 +84,18 @@ def test_what_changed_since_comes_in_the_order_of_change(partner: Caller, nine: 
     assert titles(partner.get(answer.json()["next"])) == ["7", "0"]
 
 
+def cursor_of(answer: Any) -> str:
+    (cursor,) = parse_qs(urlsplit(answer.json()["next"]).query)["cursor"]
+    return cursor
+
+
 def test_a_cursor_is_of_one_list(partner: Caller, nine: Any) -> None:
-    cursor = partner.get(f"{TASKS}?limit=4").json()["next"].partition("cursor=")[2].partition("&")[0]
-    for url in (f"{VISITS}?cursor={cursor}", f"{TASKS}?updated_since=2026-01-01T00:00:00Z&cursor={cursor}"):
+    cursor = cursor_of(partner.get(f"{TASKS}?limit=4"))
+    for url in (
+        f"{VISITS}?cursor={cursor}",
+        f"/api/v1/messages/?cursor={cursor}",
+        f"{TASKS}?updated_since=2026-01-01T00:00:00Z&cursor={cursor}",
+    ):
         refused = partner.get(url)
         assert refused.json()["errors"] == [
             {"parameter": "cursor", "detail": "This cursor is not of this list."}
@@ -94,6 +107,28 @@ def test_a_cursor_is_of_one_list(partner: Caller, nine: Any) -> None:
 )
 def test_an_invented_cursor_is_refused(partner: Caller, cursor: str) -> None:
     assert partner.get(f"{TASKS}?cursor={cursor}").status_code == 400
+
+
+def test_a_cursor_tells_nothing_and_takes_no_change(partner: Caller) -> None:
+    """Addresses stand in logs, and the moment of a visit does not."""
+    patient = PatientFactory()
+    for _number in range(2):
+        AppointmentFactory(patient=patient)
+    cursor = cursor_of(partner.get(f"{VISITS}?limit=1"))
+    assert len(cursor) <= LONGEST_CURSOR
+    assert str(VISIT.year).encode() not in urlsafe_b64decode(cursor)
+    assert partner.get(VISITS, {"cursor": cursor}).status_code == 200
+    flipped = "B" if cursor[40] == "A" else "A"
+    for changed in (cursor[:-4] + "AAA=", cursor[4:], cursor[:40] + flipped + cursor[41:]):
+        assert partner.get(VISITS, {"cursor": changed}).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "text", ["no json", "null", "7", '["patients.Task"]', '[["patients.Task"], false, []]']
+)
+def test_what_else_is_encrypted_is_no_cursor(partner: Caller, text: str) -> None:
+    cursor = keyring().encrypt(text.encode()).decode()
+    assert partner.get(TASKS, {"cursor": cursor}).status_code == 400
 
 
 @pytest.mark.parametrize("limit", ["0", "-1", "201", "x", "1.5", "٣", "1" * 30])
