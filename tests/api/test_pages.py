@@ -192,6 +192,15 @@ def test_filters_narrow_and_may_be_repeated(partner: Caller, ada: Any, ben: Any)
     assert titles(partner.get(f"{TASKS}?state=open&state=completed")) == ["his", "done", "hers"]
 
 
+def test_what_takes_one_value_is_given_once(partner: Caller) -> None:
+    for url in (f"{TASKS}?limit=1&limit=2", "/api/v1/events/?limit=1&limit=2"):
+        refused = partner.get(url)
+        assert refused.status_code == 400
+        assert refused.json()["errors"] == [{"parameter": "limit", "detail": "This can be given once."}]
+    twice = partner.get(TASKS, {"updated_since": ["2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"]})
+    assert [error["parameter"] for error in twice.json()["errors"]] == ["updated_since"]
+
+
 def test_visits_are_narrowed_by_day_and_come_latest_first(partner: Caller) -> None:
     days = [AppointmentFactory(starts_at=VISIT + timedelta(days=number)) for number in (2, 0, 1)]
     window = {"starts_from": VISIT.isoformat(), "starts_before": (VISIT + timedelta(days=2)).isoformat()}

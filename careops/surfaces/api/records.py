@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from django.db.models import Model, QuerySet
 from django.http import Http404
+from django_filters import Filter
 from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -18,7 +19,7 @@ from careops.access.audit import audit
 from careops.access.models import AuditEntry
 from careops.access.scope import path_to_patient, visible
 from careops.surfaces.api.conditional import etag_of, is_known, require_match
-from careops.surfaces.api.filters import DeclaredFilters, RecordFilters
+from careops.surfaces.api.filters import Choice, DeclaredFilters, RecordFilters
 from careops.surfaces.api.pagination import Cursor
 from careops.surfaces.api.schema import ApiSchema
 from careops.surfaces.api.views import ApiView
@@ -63,10 +64,13 @@ class ListViewSet(ApiView, GenericViewSet):
 
     # ── Reading ──────────────────────────────────────────────────────────────────────────────────────────
     def query_parameters(self) -> Collection[str]:
-        if self.action != "list":
-            return ()
-        filters = self.filterset_class.base_filters if self.filterset_class else ()
-        return {*self.pagination_class.PARAMETERS, *filters}
+        return {*self.pagination_class.PARAMETERS, *self._filters()} if self.action == "list" else ()
+
+    def repeatable_parameters(self) -> Collection[str]:
+        return {name for name, declared in self._filters().items() if isinstance(declared, Choice)}
+
+    def _filters(self) -> Mapping[str, Filter]:
+        return self.filterset_class.base_filters if self.filterset_class else {}
 
     def list(self, request: Request, **kwargs: Any) -> Response:
         page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))

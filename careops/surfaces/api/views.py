@@ -101,6 +101,10 @@ class ApiView(APIView):
         """The names this address takes in its query."""
         return ()
 
+    def repeatable_parameters(self) -> Collection[str]:
+        """Those of them that take several values. Of any other one value would be taken and the rest ignored."""
+        return ()
+
     def _check_query(self, request: Request) -> None:
         known = sorted(self.query_parameters())
         strange = {
@@ -113,8 +117,13 @@ class ApiView(APIView):
             for name, values in request.query_params.lists()
             if any(UNSTORABLE.search(value) for value in values)
         }
-        if strange or broken:
-            raise bad_parameters({**strange, **broken})
+        doubled = {
+            name: [_("This can be given once.")]
+            for name, values in request.query_params.lists()
+            if len(values) > 1 and name not in self.repeatable_parameters()
+        }
+        if strange or broken or doubled:
+            raise bad_parameters({**doubled, **broken, **strange})
 
     def _check_length(self, request: Request) -> None:
         """A body sent in chunks would be read as none: the server hands on as many bytes as were announced."""
