@@ -62,6 +62,13 @@ def test_a_method_nobody_offers(partner: Caller, method: str) -> None:
     assert b"Call back" not in answer.content
 
 
+def test_so_does_the_description_say_what_is_allowed(client: Client) -> None:
+    for path in ("/api/schema/", "/api/docs/"):
+        answer = client.options(path)
+        shape(answer, 405)
+        assert answer["Allow"] == "GET, HEAD"
+
+
 def test_options_tell_nothing(partner: Caller) -> None:
     answer = partner.client.options(TASKS, headers=partner._headers({}))
     assert set(shape(answer, 405)) == {"type", "title", "status", "detail"}

@@ -49,7 +49,11 @@ def _id_of(request: HttpRequest) -> uuid.UUID:
 
 
 def _in_shape(response: HttpResponse) -> HttpResponse:
-    """A refusal of Django's own, and any failure, without its details."""
+    """A refusal of Django's own, and any failure, without its details. A 405 says which methods there are."""
+    allow = {name: text for name, text in response.headers.items() if name == "Allow"}
     return JsonResponse(
-        Problem(response.status_code).body(), status=response.status_code, content_type=MEDIA_TYPE
+        Problem(response.status_code).body(),
+        status=response.status_code,
+        content_type=MEDIA_TYPE,
+        headers=allow,
     )
