@@ -106,6 +106,7 @@ def test_a_conflict_is_a_conflict(partner: Caller, monkeypatch: Any) -> None:
     [
         ({"title": "a\x00b"}, "/title"),
         ({"title": "x", "checklist": [{"text": "\x00", "done": False}]}, "/checklist/0/text"),
+        ({"title": "x", "a/b~c": "\x00"}, "/a~1b~0c"),
         ({"ti\x00tle": "x"}, ""),
         ('{"title": "\\ud800"}', "/title"),
     ],
@@ -122,6 +123,14 @@ def test_characters_that_cannot_be_stored_are_refused(partner: Caller, body: Any
 def test_what_is_no_json_is_refused(partner: Caller, body: str) -> None:
     answer = partner.post(TASKS, body)
     assert (answer.status_code, answer["Content-Type"]) == (400, PROBLEM)
+    assert Task.objects.count() == 0
+
+
+@pytest.mark.parametrize(
+    "body", ['{"title": "a", "title": "b"}', '{"title": "a", "checklist": [{"text": "a", "text": "b"}]}']
+)
+def test_a_name_given_twice_is_refused(partner: Caller, body: str) -> None:
+    assert complaints(partner.post(TASKS, body)) == {"": "A name is given twice in one object."}
     assert Task.objects.count() == 0
 
 

@@ -71,7 +71,7 @@ def pointers(detail: Any, at: str = "") -> Iterator[dict[str, str]]:
     if isinstance(detail, Mapping):
         for name, inner in detail.items():
             here = name in (api_settings.NON_FIELD_ERRORS_KEY, NON_FIELD_ERRORS)
-            yield from pointers(inner, at if here else f"{at}/{_escaped(name)}")
+            yield from pointers(inner, at if here else f"{at}/{escaped(name)}")
     elif isinstance(detail, list | tuple):
         for place, inner in enumerate(detail):
             yield from pointers(inner, f"{at}/{place}" if isinstance(inner, Mapping) else at)
@@ -79,7 +79,8 @@ def pointers(detail: Any, at: str = "") -> Iterator[dict[str, str]]:
         yield {"pointer": at, "detail": str(detail)}
 
 
-def _escaped(name: object) -> str:
+def escaped(name: object) -> str:
+    """A name as a part of a JSON pointer (RFC 6901)."""
     return str(name).replace("~", "~0").replace("/", "~1")
 
 
