@@ -9,13 +9,14 @@ from dataclasses import dataclass
 
 from django.db import connection
 
-#: One row each, whose number starts anew with every minute. Which minute it is, the server's own clock says.
+#: One row each, whose number starts anew with every minute. Which minute it is, the server's own clock says; who waited
+#: for the row over the end of a minute is counted in the next one.
 COUNT = """
 INSERT INTO access_ratewindow AS known (who, began_at, used)
 VALUES (%s, date_trunc('minute', statement_timestamp()), 1)
 ON CONFLICT (who) DO UPDATE SET
-  used = CASE WHEN known.began_at = excluded.began_at THEN known.used + 1 ELSE 1 END,
-  began_at = excluded.began_at
+  used = CASE WHEN known.began_at < excluded.began_at THEN 1 ELSE known.used + 1 END,
+  began_at = greatest(known.began_at, excluded.began_at)
 RETURNING used, ceil(extract(epoch FROM began_at + interval '1 minute' - statement_timestamp()))::int, xmax = 0
 """
 #: Whoever is new throws some of the forgotten away, so that the table never outgrows those who asked of late.

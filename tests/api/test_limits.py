@@ -46,6 +46,15 @@ class TestLimits:
         run(LAST_MINUTE)
         assert partner.get(TASKS).status_code == 200
 
+    def test_who_comes_late_from_the_last_minute_is_counted_in_this_one(self) -> None:
+        """As whoever waited for the row over the end of a minute: here the row is a minute ahead."""
+        rates.count("integrator:x", 10)
+        run("UPDATE access_ratewindow SET began_at = began_at + interval '1 minute', used = 10")
+        began_at = RateWindow.objects.get().began_at
+        assert rates.count("integrator:x", 10).exceeded
+        kept = RateWindow.objects.get()
+        assert (kept.used, kept.began_at) == (11, began_at)
+
     def test_colleagues_have_a_limit_of_their_own_each(
         self, nia: Any, omar: Any, as_staff: Any, settings: Any
     ) -> None:
