@@ -14,9 +14,9 @@ from careops.access import idempotency
 from careops.access.actor import Actor
 from careops.access.models import AuditEntry, IdempotencyRecord, RateWindow
 from careops.surfaces.api import records
-from patients.models import Task
+from patients.models import Patient, Task
 from tests.api.support import PROBLEM, Caller
-from tests.factories.patients import TaskFactory
+from tests.factories.patients import PatientFactory, TaskFactory
 from workflows.models import EventRecord
 
 TASKS = "/api/v1/tasks/"
@@ -232,3 +232,35 @@ class TestAtOnce:
         assert partner.post(TASKS, CALL, Idempotency_Key="k1").status_code == 201
         from_elsewhere()
         assert seen == [(0, None), (1, 201)]
+
+    def test_of_two_who_wait_for_each_other_one_may_ask_again(
+        self, root: Any, as_staff: Any, monkeypatch: Any
+    ) -> None:
+        """Each locks its own record, then wants the other's: the database ends one, whose claim is given back."""
+        one, other = PatientFactory(), PatientFactory()
+        both, locked, answers = threading.Barrier(2, timeout=30), records.RecordViewSet.locked_object, []
+
+        def together(self: Any) -> Any:
+            record = locked(self)
+            both.wait()
+            return record
+
+        def merge(caller: Caller, loser: Any, survivor: Any) -> None:
+            try:
+                url = f"/api/v1/patients/{loser.pk}/transitions/merge/"
+                answers.append(caller.post(url, {"into": survivor.mrn}))
+            finally:
+                connection.close()
+
+        monkeypatch.setattr(records.RecordViewSet, "locked_object", together)
+        pairs = ((one, other), (other, one))
+        threads = [threading.Thread(target=merge, args=(as_staff(root), *pair)) for pair in pairs]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        done, ended = sorted(answers, key=lambda answer: answer.status_code)
+        assert (done.status_code, ended.status_code, ended["Retry-After"]) == (200, 409, "1")
+        assert ended.json()["type"] == "urn:careops:problem:conflict"
+        assert sorted(Patient.objects.values_list("state", flat=True)) == ["merged", "registered"]
+        assert list(IdempotencyRecord.objects.values_list("status", flat=True)) == [200]

@@ -10,10 +10,10 @@ from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import NON_FIELD_ERRORS, PermissionDenied, RequestDataTooBig, ValidationError
-from django.db import IntegrityError
+from django.db import IntegrityError, OperationalError
 from django.http import Http404
 from django.utils.translation import gettext as _
-from psycopg.errors import UniqueViolation
+from psycopg.errors import DeadlockDetected, SerializationFailure, UniqueViolation
 from rest_framework import exceptions
 from rest_framework.settings import api_settings
 
@@ -112,6 +112,14 @@ def _breach(error: IntegrityError) -> Problem | None:
     return Problem(409, _("Another record stands in the way. Read again, and decide anew."), name="conflict")
 
 
+def _collision(error: OperationalError) -> Problem | None:
+    """Two requests waited for each other, and the database ended this one; any other such error is our own failure."""
+    if not isinstance(error.__cause__, DeadlockDetected | SerializationFailure):
+        return None
+    told = _("Somebody else was at the same records. Nothing was done; ask again.")
+    return Problem(409, told, name="conflict", headers={"Retry-After": "1"})
+
+
 #: First match wins.
 KNOWN: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Callable[[Any], Problem | None]], ...] = (
     (Problem, lambda error: error),
@@ -135,6 +143,7 @@ KNOWN: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Callable[[Any]
         ),
     ),
     (IntegrityError, _breach),
+    (OperationalError, _collision),
     (exceptions.APIException, _framework),
 )
 

@@ -12,7 +12,7 @@ from datetime import UTC
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
+from django.db import OperationalError, transaction
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils import timezone
@@ -175,7 +175,11 @@ class ApiView(APIView):
         except BaseException:
             claim.release()
             raise
-        claim.answer(_reply(response))
+        # Chance decided, not the request: asked again, it may be done.
+        if isinstance(error, OperationalError):
+            claim.release()
+        else:
+            claim.answer(_reply(response))
         return response
 
     def _request_hash(self) -> str:
