@@ -61,15 +61,22 @@ def issue(*, name: str, permissions: Iterable[str], expires_at: datetime, by: Ac
 
 
 @transaction.atomic
-def rotate(key: ApiKey, *, by: Actor, overlap: timedelta = OVERLAP) -> tuple[ApiKey, str]:
+def rotate(
+    key: ApiKey, *, by: Actor, overlap: timedelta = OVERLAP, replaces: str | None = None
+) -> tuple[ApiKey, str]:
     """A new secret for the key; the old one works on for the overlap. Raises Refused.
 
-    Whoever sees the new secret can do what the key can, so they must hold all of it themselves.
+    ``replaces`` is the ``secret_id`` of the secret that is meant, so that asking twice does not cut the overlap; None
+    means whichever there is. Whoever sees the new secret can do what the key can, so they must hold all of it themselves.
     """
     key = ApiKey.objects.select_for_update(of=("self",)).get(pk=key.pk)
     now = _now()
     if not key.is_usable(now):
         raise Refused(_("This key works no more. Make a new one."))
+    if replaces not in (None, key.secret_id):
+        raise Refused(
+            _("The key got a new secret since this page was opened. Open it again for another one.")
+        )
     if not frozenset(key.permissions) <= grantable(by):
         raise Refused(_("You cannot give away what you do not hold yourself."))
     if not timedelta(0) <= overlap <= LONGEST_OVERLAP:

@@ -134,6 +134,8 @@ class RotateForm(forms.Form):
         label=_("The old secret works for another"), choices=OVERLAPS, coerce=int, initial=24,
         help_text=_("Time to put the new one everywhere it is needed."),
     )  # fmt: skip
+    #: A page that is loaded again sends its form again: by then this names a secret that is replaced already.
+    replaces = forms.CharField(widget=forms.HiddenInput, required=False)
 
 
 # ── The pages ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -222,11 +224,17 @@ class ApiKeyAdmin(ReadOnlyAdmin):
         key = self._changeable(request, object_id)
         if step_up.is_due(request):
             return step_up.ask(request, request.path)
-        form = dressed(RotateForm(request.POST if request.method == "POST" else None))
+        sent = request.POST if request.method == "POST" else None
+        form = dressed(RotateForm(sent, initial={"replaces": key.secret_id}))
         if request.method == "POST" and form.is_valid():
-            overlap = timedelta(hours=form.cleaned_data["overlap"])
+            words = form.cleaned_data
             try:
-                key, secret = api_keys.rotate(key, by=Actor.of(request.user), overlap=overlap)
+                key, secret = api_keys.rotate(
+                    key,
+                    by=Actor.of(request.user),
+                    overlap=timedelta(hours=words["overlap"]),
+                    replaces=words["replaces"],
+                )
                 return self._show_secret(request, key, secret)
             except api_keys.Refused as refusal:
                 form.add_error(None, str(refusal))

@@ -102,13 +102,27 @@ def test_making_and_rotating_ask_who_it_is_again(olga: Any, at_desk: Any) -> Non
 
 def test_rotating_shows_a_new_secret_and_keeps_the_old_for_the_chosen_time(olga: Any, at_desk: Any) -> None:
     key, secret = make_key(olga, ["patients.view_task"])
-    rotated = at_desk(olga).post(page(key, "rotate"), {"overlap": "168"})
+    rotated = at_desk(olga).post(page(key, "rotate"), {"overlap": "168", "replaces": key.secret_id})
     (fresh,) = secrets_in(rotated)
     assert fresh != secret
     assert Caller(secret).get("/api/v1/tasks/").status_code == 200
     ends = ApiKey.objects.get().previous_until
     assert ends is not None
     assert abs(ends - timezone.now() - timedelta(days=7)) < timedelta(minutes=1)
+
+
+def test_loading_the_page_with_the_secret_again_rotates_no_more(olga: Any, at_desk: Any) -> None:
+    """The overlap would be gone: the old secret is then two secrets away."""
+    key, secret = make_key(olga, ["patients.view_task"])
+    client, url = at_desk(olga), page(key, "rotate")
+    asked = {"overlap": "24", "replaces": client.get(url).context["form"]["replaces"].value()}
+    (fresh,) = secrets_in(client.post(url, asked))
+    again = client.post(url, asked)
+    assert secrets_in(again) == set()
+    assert "The key got a new secret since this page was opened." in again.content.decode()
+    assert secrets_in(client.post(url, {"overlap": "24"})) == set()
+    assert [Caller(one).get("/api/v1/tasks/").status_code for one in (secret, fresh)] == [200, 200]
+    assert AuditEntry.objects.filter(reason="rotated").count() == 1
 
 
 def test_revoking_needs_no_second_look_at_the_telephone(sam: Any, root: Any, at_desk: Any) -> None:

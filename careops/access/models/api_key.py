@@ -53,5 +53,10 @@ class ApiKey(models.Model):
     def __str__(self) -> str:
         return f"{self.prefix}…"
 
+    @property
+    def secret_id(self) -> str:
+        """Names its present secret, and tells nothing about it: a part of a hash of 256 random bits."""
+        return self.hash[:12]
+
     def is_usable(self, at: datetime) -> bool:
         return self.revoked_at is None and at < self.expires_at
