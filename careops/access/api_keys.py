@@ -12,6 +12,7 @@ import re
 import secrets
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.db import connection, transaction
 from django.db.models import Q
@@ -22,6 +23,7 @@ from careops.access.actor import Actor
 from careops.access.audit import audit
 from careops.access.models import ApiKey, AuditEntry
 from careops.lib.clock import RealNow
+from careops.lib.ids import uuid7
 
 START = "co_live_"
 LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
@@ -43,8 +45,10 @@ def grantable(by: Actor) -> frozenset[str]:
 
 
 @transaction.atomic
-def issue(*, name: str, permissions: Iterable[str], expires_at: datetime, by: Actor) -> tuple[ApiKey, str]:
-    """A new key and its secret, which nobody can tell again. Raises Refused."""
+def issue(
+    *, name: str, permissions: Iterable[str], expires_at: datetime, by: Actor, pk: UUID | None = None
+) -> tuple[ApiKey, str]:
+    """A new key and its secret, which nobody can tell again. Raises Refused, also when there is a key of that id."""
     asked = frozenset(permissions)
     if by.user is None or not asked <= grantable(by):
         raise Refused(_("You cannot give away what you do not hold yourself."))
@@ -53,9 +57,15 @@ def issue(*, name: str, permissions: Iterable[str], expires_at: datetime, by: Ac
         raise Refused(_("A key expires within twelve months."))
     prefix = START + "".join(secrets.choice(LETTERS) for _place in range(8))
     secret = _secret(prefix)
-    key = ApiKey.objects.create(
-        name=name, owner=by.user, prefix=prefix, hash=_hash(secret), permissions=sorted(asked), expires_at=expires_at
-    )  # fmt: skip
+    known = {
+        "name": name, "owner": by.user, "prefix": prefix, "hash": _hash(secret), "permissions": sorted(asked),
+        "expires_at": expires_at,
+    }  # fmt: skip
+    key, made = ApiKey.objects.get_or_create(pk=pk or uuid7(), defaults=known)
+    if not made:
+        raise Refused(
+            _("This key is made already, and its secret was shown. Open the page again for another key.")
+        )
     audit(AuditEntry.Act.SECRET, by, ApiKey, [key.pk], reason="made")
     return key, secret
 

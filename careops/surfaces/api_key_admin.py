@@ -27,6 +27,7 @@ from unfold.decorators import display
 from careops.access import api_keys, step_up
 from careops.access.actor import Actor
 from careops.access.models import ApiKey
+from careops.lib.ids import uuid7
 from careops.surfaces.dress import dressed
 from careops.surfaces.readonly import ReadOnlyAdmin
 from workflows.catalogue.machine import machines
@@ -78,6 +79,8 @@ def _crud_first(choice: tuple[str, str]) -> tuple[int, str]:
 
 # ── The forms ─────────────────────────────────────────────────────────────────────────────────────────────
 class KeyForm(forms.Form):
+    #: The key's id, chosen when the page is opened: a page that is loaded again makes no second key.
+    key_id = forms.UUIDField(widget=forms.HiddenInput, initial=uuid7, required=False)
     name = forms.CharField(
         label=_("Name"), max_length=120, help_text=_("What uses it, such as “Billing export”.")
     )
@@ -214,6 +217,7 @@ class ApiKeyAdmin(ReadOnlyAdmin):
                     permissions=words["permissions"],
                     expires_at=words["expires_on"],
                     by=by,
+                    pk=words["key_id"],
                 )
                 return self._show_secret(request, key, secret)
             except api_keys.Refused as refusal:

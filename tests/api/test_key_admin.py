@@ -55,6 +55,16 @@ def test_a_key_is_made_and_shown_once(olga: Any, at_desk: Any) -> None:
     assert (entry.act, entry.reason, entry.subject_ids) == ("secret", "made", [str(key.pk)])
 
 
+def test_loading_the_page_with_the_secret_again_makes_no_second_key(olga: Any, at_desk: Any) -> None:
+    client = at_desk(olga)
+    key_id = str(client.get(ADD).context["form"]["key_id"].value())
+    assert len(secrets_in(client.post(ADD, asked(key_id=key_id)))) == 1
+    again = client.post(ADD, asked(key_id=key_id))
+    assert secrets_in(again) == set()
+    assert "This key is made already, and its secret was shown." in again.content.decode()
+    assert [str(key.pk) for key in ApiKey.objects.all()] == [key_id]
+
+
 def test_what_it_may_is_offered_in_plain_words(olga: Any, at_desk: Any) -> None:
     form = at_desk(olga).get(ADD).context["form"]
     offered = {noun: dict(words) for noun, words in form.fields["permissions"].choices}
