@@ -11,6 +11,9 @@ from csp.middleware import CSPMiddleware, PolicyParts
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import REDIRECT_FIELD_NAME, logout
+from django.contrib.sessions.backends.base import SessionBase
+from django.contrib.sessions.models import Session
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.urls import reverse
 from django.utils.http import urlencode
@@ -86,10 +89,11 @@ class SessionLimits:
         idle = settings.SESSION_IDLE_SECONDS if request.user.is_staff else PORTAL_IDLE_SECONDS
         if now - session.get(SEEN, now) > idle:
             return self._end(request, _("You were signed out because you had been away for a while."))
-        if now - session.setdefault(STARTED, now) > settings.SESSION_ABSOLUTE_SECONDS:
+        started = session.get(STARTED, now)
+        if now - started > settings.SESSION_ABSOLUTE_SECONDS:
             return self._end(request, _("You were signed out because you had been signed in for long."))
         if now - session.get(SEEN, 0) >= SEEN_EVERY_SECONDS:
-            session[SEEN] = now
+            _note(session, {STARTED: started, SEEN: now})
         response = self.get_response(request)
         response.headers.setdefault("Cache-Control", "no-store")
         return response
@@ -98,6 +102,18 @@ class SessionLimits:
         logout(request)
         messages.info(request, why)
         return _turn_away(request, "account_login", 401, why)
+
+
+def _note(session: SessionBase, moments: dict[str, float]) -> None:
+    """Written at once and onto the session as it is now: written at the request's end, the copy that was read at its
+    beginning would undo what other tabs wrote meanwhile, and a request may wait for long."""
+    with transaction.atomic():
+        for row in Session.objects.select_for_update().filter(session_key=session.session_key):
+            row.session_data = session.encode({**row.get_decoded(), **moments})
+            row.save(update_fields=["session_data"])
+    was_modified = session.modified
+    session.update(moments)
+    session.modified = was_modified
 
 
 def _turn_away(request: HttpRequest, page: str, status: int, why: str) -> HttpResponse:

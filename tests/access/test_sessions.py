@@ -6,7 +6,9 @@ import time
 
 import pytest
 from django.contrib.messages import get_messages
+from django.contrib.sessions.backends.db import SessionStore
 
+from careops.access import second_factor
 from careops.access.middleware import SEEN, STARTED
 from tests.access.conftest import ADMIN
 
@@ -70,6 +72,23 @@ def test_use_is_written_at_most_every_10_seconds(client, root, inside):
     assert client.session[SEEN] == before
     age(client, seen=11)
     client.get(ADMIN)
+    assert time.time() - client.session[SEEN] < 5
+
+
+def test_noting_use_undoes_nothing_of_another_tab(client, root, inside, monkeypatch):
+    inside(root)
+    age(client, seen=11)
+    is_proven = second_factor.is_proven
+
+    def meanwhile(request):
+        other = SessionStore(client.session.session_key)
+        other["proof"] = 1
+        other.save()
+        return is_proven(request)
+
+    monkeypatch.setattr(second_factor, "is_proven", meanwhile)
+    assert client.get(ADMIN).status_code == 200
+    assert client.session["proof"] == 1
     assert time.time() - client.session[SEEN] < 5
 
 
