@@ -8,9 +8,12 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from django.contrib.sessions.models import Session
 from django.db import connection
 
-from careops.access.models import AuditEntry, WaitingPlace
+from careops.access import api_keys
+from careops.access.actor import Actor
+from careops.access.models import ApiKey, AuditEntry, WaitingPlace
 from careops.access.waiting import waiting
 from tests.api.support import Caller
 from tests.factories.patients import PatientFactory, TaskFactory
@@ -154,6 +157,49 @@ class TestReading:
         assert (entry.act, entry.subject_type, entry.subject_ids) == (
             "list", "workflows.EventRecord", [str(EventRecord.objects.get().pk)],
         )  # fmt: skip
+
+
+@pytest.mark.django_db
+class TestShutOutMeanwhile:
+    """Something happens, but whoever waited for it may not hear of it any more."""
+
+    @pytest.fixture
+    def meanwhile(self, monkeypatch: Any) -> Any:
+        wait_for = feed.wait_for
+
+        def meanwhile(deed: Any) -> None:
+            def waited(*args: Any) -> Any:
+                deed()
+                TaskFactory(patient=None)
+                dispatch_all()
+                return wait_for(*args)
+
+            monkeypatch.setattr(feed, "wait_for", waited)
+
+        return meanwhile
+
+    def test_who_still_may_hears_of_it(self, partner: Caller, meanwhile: Any) -> None:
+        meanwhile(lambda: None)
+        assert names(partner.get(EVENTS, {"wait": 5})) == ["task.created"]
+
+    def test_a_revoked_key(self, partner: Caller, root: Any, meanwhile: Any) -> None:
+        meanwhile(lambda: api_keys.revoke(partner.key, by=Actor.of(root)))
+        answer = partner.get(EVENTS, {"wait": 5})
+        assert (answer.status_code, b"task.created" in answer.content) == (401, False)
+
+    def test_a_key_that_lost_the_permission(self, partner: Caller, meanwhile: Any) -> None:
+        meanwhile(lambda: ApiKey.objects.update(permissions=["patients.view_task"]))
+        assert partner.get(EVENTS, {"wait": 5}).status_code == 403
+
+    def test_a_session_that_ended(self, olga: Any, as_staff: Any, meanwhile: Any) -> None:
+        caller = as_staff(olga)
+        meanwhile(Session.objects.all().delete)
+        assert caller.get(EVENTS, {"wait": 5}).status_code == 401
+
+    def test_a_colleague_who_lost_the_role(self, olga: Any, as_staff: Any, meanwhile: Any) -> None:
+        caller = as_staff(olga)
+        meanwhile(olga.groups.clear)
+        assert caller.get(EVENTS, {"wait": 5}).status_code == 403
 
 
 @pytest.mark.django_db

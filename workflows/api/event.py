@@ -124,6 +124,7 @@ class Feed(BasePagination):
         at = look(queryset, asked, asked.after)
         if not at.found and asked.wait:
             at = wait_for(queryset, asked, at)
+            view.look_again()
         self.at, self.url = at, request.build_absolute_uri()
         return at.found
 

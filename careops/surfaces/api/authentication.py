@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from allauth.account.adapter import get_adapter
 from django.conf import settings
+from django.contrib.auth import get_user
 from django.contrib.auth.models import AnonymousUser
+from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
 from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
@@ -58,3 +60,9 @@ class StaffSession(SessionAuthentication):
                 _("The API is for staff and for keys. Your own pages show you everything of yours.")
             )
         return user, Actor.of(user)
+
+
+def read_anew(request: HttpRequest) -> None:
+    """Forget what the session said when the request came: it may have ended since, or its owner left."""
+    request.session = type(request.session)(request.session.session_key)
+    request.user = get_user(request)

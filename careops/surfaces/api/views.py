@@ -26,7 +26,7 @@ from rest_framework.views import APIView
 from careops.access import idempotency
 from careops.access.actor import Actor, ActorKind
 from careops.access.rates import Rate
-from careops.surfaces.api.authentication import KeyAuthentication, StaffSession
+from careops.surfaces.api.authentication import KeyAuthentication, StaffSession, read_anew
 from careops.surfaces.api.parsing import UNSTORABLE, StorableJSONParser
 from careops.surfaces.api.problem import MEDIA_TYPE, Problem, bad_parameters, problem_of
 from careops.surfaces.api.throttling import count_request, too_many
@@ -83,6 +83,13 @@ class ApiView(APIView):
         self.check_permissions(request)
         self._check_query(request)
         self._check_length(request)
+
+    def look_again(self) -> None:
+        """For whoever waited inside a request: a key revoked, a session ended or a permission taken meanwhile is refused
+        as it would have been at the beginning."""
+        read_anew(self.request._request)
+        self.actor = self._known_caller(self.initialize_request(self.request._request))
+        self.check_permissions(self.request)
 
     def _known_caller(self, request: Request) -> Actor:
         if not isinstance(request.auth, Actor):
