@@ -189,6 +189,15 @@ def test_a_session_needs_the_csrf_token_to_write(nia: Any, at_desk: Any) -> None
     assert "CSRF" in refused.json()["detail"]
 
 
+def test_a_token_in_the_body_is_none(nia: Any, at_desk: Any, settings: Any) -> None:
+    client = at_desk(nia, enforce_csrf_checks=True)
+    client.cookies[settings.CSRF_COOKIE_NAME] = "x" * 32
+    assert client.post(TASKS, {"csrfmiddlewaretoken": "x" * 32}).status_code == 403
+    header = {"X-CSRFToken": "x" * 32}
+    written = client.post(TASKS, {"title": "Call"}, content_type="application/json", headers=header)
+    assert written.status_code == 201
+
+
 def test_a_secret_stands_in_no_log(partner: Caller, caplog: Any) -> None:
     with caplog.at_level(logging.DEBUG):
         partner.get(TASKS)

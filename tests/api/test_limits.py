@@ -31,6 +31,30 @@ class TestLimits:
         assert [answer["RateLimit-Remaining"] for answer in answers] == ["599", "598", "597"]
         assert all(1 <= int(answer["RateLimit-Reset"]) <= 60 for answer in answers)
 
+    def test_so_does_the_refusal_of_another_format(self, partner: Caller) -> None:
+        answer = partner.get(TASKS, Accept="text/html")
+        assert (answer.status_code, answer["RateLimit-Remaining"]) == (406, "599")
+
+    def test_a_body_that_cannot_be_read_is_counted_like_any_other(
+        self, nia: Any, at_desk: Any, settings: Any
+    ) -> None:
+        settings.API_STAFF_PER_MINUTE = 3
+        token = "x" * 32
+        client = at_desk(nia, enforce_csrf_checks=True)
+        client.cookies[settings.CSRF_COOKIE_NAME] = token
+        kinds = ("application/json", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x")
+        answers = [
+            client.post(
+                TASKS,
+                "{",
+                content_type=kind,
+                headers={"X-CSRFToken": token, "Idempotency-Key": f"k-{kind[:20]}"},
+            )
+            for kind in (*kinds, kinds[0])
+        ]
+        assert [answer.status_code for answer in answers] == [400, 415, 415, 429]
+        assert [answer["RateLimit-Remaining"] for answer in answers] == ["2", "1", "0", "0"]
+
     def test_one_too_many_is_refused_before_anything_is_done(self, partner: Caller, settings: Any) -> None:
         settings.API_KEY_PER_MINUTE = 2
         answers = [partner.post(TASKS, {"title": "Call"}) for _number in range(4)]

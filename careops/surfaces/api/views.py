@@ -73,12 +73,12 @@ class ApiView(APIView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Whatever is refused here is refused before anything is read or done."""
         self.format_kwarg = None
-        negotiated = self.perform_content_negotiation(request)
-        request.accepted_renderer, request.accepted_media_type = negotiated
         self.actor = self._known_caller(request)
         self.rate = count_request(self.actor)
         if self.rate.exceeded:
             raise too_many(self.rate)
+        negotiated = self.perform_content_negotiation(request)
+        request.accepted_renderer, request.accepted_media_type = negotiated
         self._handler()
         self.check_permissions(request)
         self._check_query(request)
