@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django.core.exceptions import ValidationError
-from django.db import models
+from django.db import models, transaction
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
@@ -105,7 +105,19 @@ class Result(Record):
         if self.number is not None:
             self.above_max = self.max_range is not None and self.number > self.max_range
             self.below_min = self.min_range is not None and self.number < self.min_range
-        super().save(**kwargs)
+        with transaction.atomic():
+            super().save(**kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        with transaction.atomic():
+            deleted = super().delete(*args, **kwargs)
+            self.report.move_on()
+        return deleted
+
+    def _after_write(self) -> None:
+        """A report is read with its markers: to whoever asks what changed since, it changed with them."""
+        super()._after_write()
+        self.report.move_on()
 
     def _created_drafts(self) -> list[Any]:
         return super()._created_drafts() if self.is_critical else []

@@ -13,7 +13,7 @@ from careops.access.models import User
 from labs.models import Report, Result
 from tests.factories.labs import ReportFactory, RequisitionFactory, ResultFactory
 from tests.labs.helpers import names, told
-from workflows.catalogue import IllegalTransition, NotPermitted, events
+from workflows.catalogue import Conflict, IllegalTransition, NotPermitted, events
 
 pytestmark = pytest.mark.django_db
 
@@ -82,6 +82,16 @@ def test_an_edit_of_a_report_is_told_without_its_content(report: Report) -> None
     report.notes = "Haemolysed"
     report.save()
     assert told(report)[1:] == [("lab_report.updated", {"changed": ["notes"]})]
+
+
+def test_an_edit_of_a_report_whose_marker_somebody_changed_is_a_conflict(report: Report) -> None:
+    elsewhere = Result.objects.get()
+    elsewhere.value = "141"
+    elsewhere.save()
+    report.notes = "Haemolysed"
+    with pytest.raises(Conflict):
+        report.save()
+    assert Report.objects.get().notes == ""
 
 
 def test_everything_of_the_lab_follows_a_patient_who_is_merged(

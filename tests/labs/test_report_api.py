@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from careops.lib import clock
+from labs.models import Report
 from tests.api.support import Caller
 from tests.factories.labs import ReportFactory, ResultFactory
+from workflows.models import EventRecord
 
 pytestmark = pytest.mark.django_db
 
@@ -37,6 +40,24 @@ def test_a_report_shows_its_markers(partner: Caller) -> None:
             "below_min": False,
         }
     ]
+
+
+def test_a_report_changes_with_its_markers(partner: Caller) -> None:
+    """Whoever keeps copies and asks what changed since hears of a corrected marker; the marker alone has an event."""
+    report = ReportFactory()
+    marker = ResultFactory(report=report)
+    events = EventRecord.objects.count()
+    for write in (marker.save, marker.delete):
+        since, known = clock.now(), partner.get(f"{REPORTS}{report.pk}/")["ETag"]
+        marker.value = "141"
+        write()
+        found = partner.get(REPORTS, {"updated_since": since.isoformat()}).json()["results"]
+        assert [row["id"] for row in found] == [str(report.pk)]
+        assert partner.get(f"{REPORTS}{report.pk}/")["ETag"] != known
+    assert list(EventRecord.objects.order_by("id")[events:].values_list("name", flat=True)) == [
+        "lab_report.result_updated"
+    ]
+    assert Report.objects.get().version == 4
 
 
 def test_released_ones_can_be_told_apart(partner: Caller) -> None:
