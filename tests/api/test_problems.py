@@ -45,7 +45,8 @@ def test_an_unknown_address(partner: Caller, path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/api/v1/tasks", "/api/v1/nothing/", f"{TASKS}{uuid.uuid4()}/transitions/nope/"]
+    "path",
+    ["/api/v1/tasks", "/api/v1/nothing/", f"{TASKS}0b9a1c52-6f0e-4c3e-9d5a-1f2e3d4c5b6a/transitions/nope/"],
 )
 def test_a_post_to_an_unknown_address_is_not_told_of_csrf(partner: Caller, path: str) -> None:
     partner.client = Client(enforce_csrf_checks=True)
