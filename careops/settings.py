@@ -44,6 +44,7 @@ INSTALLED_APPS = [
     "unfold.apps.BasicAppConfig",  # its looks; the site is ours
     "unfold.contrib.filters",
     "careops.apps.StaffAreaConfig",
+    "django.forms",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -91,6 +92,8 @@ if DEMO:
 ROOT_URLCONF = "careops.urls"
 WSGI_APPLICATION = "careops.wsgi.application"
 
+# Widgets are drawn by the same engine as pages, so that templates/ comes first for them, too.
+FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",

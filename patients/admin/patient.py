@@ -10,32 +10,13 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
-from unfold.admin import TabularInline
 from unfold.decorators import display
 
 from careops.lib.paging import off_the_index
 from careops.surfaces.admin import MachineAdmin
+from careops.surfaces.glance import Glance
 from patients.admin.choosing import PatientChoices, named
 from patients.models import Appointment, Message, Patient, Task
-
-
-class Glance(TabularInline):
-    """The newest records about the patient, to look at; each leads to its own page."""
-
-    extra = 0
-    per_page = 10
-    tab = True
-    show_change_link = True
-    readonly_fields = ("state", "created_at")
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 class AppointmentGlance(Glance):

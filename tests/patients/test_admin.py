@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -301,3 +302,35 @@ def test_several_notifications_are_read_at_once(at_desk: Callable[..., Any], nia
     at_desk(nia).post(reverse("admin:patients_notification_changelist"), sent)
     states = set(Notification.objects.values_list("user__first_name", "state"))
     assert states == {("Nia", "read"), ("Omar", "unread")}
+
+
+# ── The newest records about a patient ───────────────────────────────────────────────────────────────────
+def test_a_patients_page_shows_the_newest_records_and_leads_to_them(
+    at_desk: Callable[..., Any], nia: Any, ada: Patient
+) -> None:
+    visit = AppointmentFactory(patient=ada, practitioner=PractitionerFactory(last_name="Okafor"))
+    task = TaskFactory(patient=ada, title="Call about the lipid panel <now>")
+    TaskFactory(title="Somebody else's")
+    shown = at_desk(nia).get(page(ada))
+    text = shown.content.decode()
+    assert f'<a href="{page(visit)}">{visit}</a>' in text
+    assert f'<a href="{page(task)}">{task}</a>' in text
+    assert "Okafor" in text
+    assert "Call about the lipid panel &lt;now&gt;" in text
+    assert "Somebody else" not in text
+    assert text.count("None yet.") == 1  # there is no message
+
+
+def test_saving_a_patient_leaves_the_records_beside_alone(
+    at_desk: Callable[..., Any], nia: Any, ada: Patient
+) -> None:
+    task = TaskFactory(patient=ada, title="Call")
+    client = at_desk(nia)
+    shown = client.get(page(ada))
+    hidden = dict(re.findall(r'type="hidden" name="(tasks-\d[^"]*)" value="([^"]*)"', shown.content.decode()))
+    assert hidden == {"tasks-0-id": str(task.pk), "tasks-0-patient": str(ada.pk)}
+    answer = client.post(page(ada), filled_in(shown, city="Orono", **{**hidden, "tasks-0-title": "Forged"}))
+    assert answer.status_code == 302
+    ada.refresh_from_db()
+    task.refresh_from_db()
+    assert (ada.city, task.title, task.version, task.patient_id) == ("Orono", "Call", 1, ada.pk)
