@@ -214,8 +214,9 @@ def _browsers() -> tuple[object, object]:
     Authenticator.objects.get_or_create(user=root, type=Authenticator.Type.TOTP, defaults={"data": {}})
     reader, new = User.objects.get_or_create(email="patient@bench.example")
     if new:
-        onboarded = Patient.objects.filter(state="onboarded").annotate(orders_placed=Count("orders"))
-        patient = onboarded.order_by("-orders_placed", "pk").first()
+        onboarded = Patient.objects.filter(state="onboarded", lab_reports__released_at__isnull=False)
+        placed = onboarded.annotate(orders_placed=Count("orders", distinct=True))
+        patient = placed.order_by("-orders_placed", "pk").first()
         patient.user = reader
         patient.save()
     staff = Client(SERVER_NAME="localhost")
