@@ -25,6 +25,7 @@ from benchmarks.outcome import Outcome
 from benchmarks.peers import WARM
 from benchmarks.peers.installed import peers_python, redis
 from benchmarks.places import REPO, environment
+from benchmarks.waiting import watch
 from benchmarks.workers import process, python, two_workers, url
 from patients.models import Patient
 from workflows.models import Automation
@@ -84,7 +85,7 @@ def careops(patients: list[Patient], listening: tuple[tuple[str, bool], ...]) ->
     matching = sum(matches for _name, matches in listening)
     with two_workers():
         clinic.onboarded(patients)
-        done = _watch(time.time(), len(patients) * matching, _runs_done)
+        done = _watched(time.time(), len(patients) * matching, _runs_done)
     _check(matching)
     return done / matching
 
@@ -126,7 +127,7 @@ def celery(peers: str, broker: str) -> float:
             "--loglevel=WARNING"]  # fmt: skip
     with process("celery", argv, env):
         opened = _opened([peers, "-m", "benchmarks.peers.celery_queue", str(EVENTS)], env)
-        return _watch(opened, EVENTS, _rows)
+        return _watched(opened, EVENTS, _rows)
 
 
 def stock_q2() -> float:
@@ -135,7 +136,7 @@ def stock_q2() -> float:
     env = environment(url(), BENCH_DATABASE=url(), DJANGO_SETTINGS_MODULE="benchmarks.peers.q2_settings")
     with process("q2", python("-m", "django", "qcluster"), env), _drained_q2():
         opened = _opened(python("-m", "benchmarks.peers.q2_queue", str(EVENTS)), env)
-        return _watch(opened, EVENTS, _rows)
+        return _watched(opened, EVENTS, _rows)
 
 
 @contextmanager
@@ -170,10 +171,7 @@ def _rows() -> int:
     return clinic.count("SELECT count(*) FROM bench_row WHERE number >= 0")
 
 
-def _watch(since: float, wanted: int, done: Callable[[], int]) -> float:
+def _watched(since: float, wanted: int, done: Callable[[], int]) -> float:
     """How many a second, until all are done or the time is up."""
-    while True:
-        finished, elapsed = done(), time.time() - since
-        if finished >= wanted or elapsed > LONGEST:
-            return finished / elapsed
-        time.sleep(LOOK_EVERY)  # counting without a pause would slow what is measured
+    finished, taken = watch(since, wanted, done, longest=LONGEST, every=LOOK_EVERY)
+    return finished / taken

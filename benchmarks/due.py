@@ -21,7 +21,8 @@ from benchmarks import clinic
 from benchmarks.latency import TELL_OF_TASKS, tasks_appear
 from benchmarks.measuring import Spread, percentile
 from benchmarks.outcome import Outcome
-from benchmarks.workers import eventually, supervised
+from benchmarks.waiting import eventually, watch
+from benchmarks.workers import supervised
 from careops.access.actor import Actor
 from patients.models import Patient
 from workflows.models import AutomationVersion
@@ -47,8 +48,7 @@ def run() -> Outcome:
         starts = _store(version, time.time() + AHEAD)
         with tasks_appear() as arrivals:
             with visitors(crowd[PEOPLE:], starts) as committed:
-                time.sleep(max(0.0, starts + 1 - time.time()))  # nothing is due before: no use in counting
-                done, taken = _watch(starts)
+                done, taken = watch(starts, STEPS, _done, longest=LONGEST, every=0.5)
             with suppress(TimeoutError):  # what has not come by then counts as still on its way
                 eventually("all visitors are attended to", lambda: committed.keys() <= arrivals().keys(), 1.0)
             arrived = arrivals()
@@ -134,14 +134,8 @@ def visitors(patients: list[Patient], starts: float) -> Iterator[dict[str, float
         thread.join()
 
 
-def _watch(starts: float) -> tuple[int, float]:
-    """How many were done in how many seconds."""
-    while True:
-        done = clinic.count("SELECT count(*) FROM workflows_steprun WHERE lane = 'bulk' AND state = 'done'")
-        taken = time.time() - starts
-        if done >= STEPS or taken > LONGEST:
-            return done, taken
-        time.sleep(0.5)  # counting without a pause would slow what is measured
+def _done() -> int:
+    return clinic.count("SELECT count(*) FROM workflows_steprun WHERE lane = 'bulk' AND state = 'done'")
 
 
 def _overtaken() -> int:

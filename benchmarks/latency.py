@@ -22,7 +22,8 @@ from benchmarks import clinic
 from benchmarks.measuring import Spread, percentile
 from benchmarks.outcome import Outcome
 from benchmarks.receiver import Receiver, receiving
-from benchmarks.workers import eventually, supervised, url
+from benchmarks.waiting import eventually
+from benchmarks.workers import supervised, url
 from careops.access.actor import Actor
 from patients.models import Patient
 from workflows.models import Endpoint

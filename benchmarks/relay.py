@@ -24,7 +24,8 @@ from benchmarks.peers.installed import free_port, wait_for_port
 from benchmarks.peers.node_red import node_red
 from benchmarks.places import environment
 from benchmarks.receiver import Receiver, receiving
-from benchmarks.workers import eventually, process, python, supervised, url
+from benchmarks.waiting import eventually
+from benchmarks.workers import process, python, supervised, url
 from careops.lib.ids import uuid7
 from careops.lib.signing import new_secret, sign
 from labs.models import LabOrder, LabTest

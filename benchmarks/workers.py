@@ -6,8 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
@@ -16,17 +15,7 @@ from django.conf import settings
 from django.db import connection
 
 from benchmarks.places import REPO, environment, scratch
-
-START_SECONDS = 180.0
-
-
-def eventually(what: str, happens: Callable[[], object], seconds: float = START_SECONDS) -> None:
-    """Wait until it is true. Raises TimeoutError, which says what never happened."""
-    ends = time.monotonic() + seconds
-    while not happens():
-        if time.monotonic() > ends:
-            raise TimeoutError(f"Not within {seconds:.0f} s: {what}.")
-        time.sleep(0.02)  # between two looks, up to the deadline
+from benchmarks.waiting import eventually
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import time
 
 from benchmarks.peers import WARM
 from benchmarks.peers.celery_app import app, connection, insert_row
+from benchmarks.waiting import eventually
 
 QUEUE = "celery"
 WARMING = 40
@@ -17,11 +18,12 @@ WARMING = 40
 
 def _wait_for_the_warm_ones() -> None:
     """Until they are done: then every process of the worker has its connection, and is idle."""
-    ends = time.monotonic() + 30
-    while connection().execute("SELECT count(*) FROM bench_row WHERE number < 0").fetchone() != (WARMING,):
-        if time.monotonic() > ends:
-            raise TimeoutError("The worker did not do its first tasks within 30 s.")
-        time.sleep(0.05)  # between two looks, up to the deadline
+    eventually("the worker does its first tasks", _are_done, 30)
+
+
+def _are_done() -> bool:
+    found = connection().execute("SELECT count(*) FROM bench_row WHERE number < 0").fetchone()
+    return found == (WARMING,)
 
 
 def main(count: int) -> None:

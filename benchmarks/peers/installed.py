@@ -7,13 +7,13 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from benchmarks.outcome import Skipped
 from benchmarks.places import REPO, scratch
+from benchmarks.waiting import eventually
 
 REQUIREMENTS = REPO / "benchmarks" / "requirements-celery.txt"
 INSTALL_SECONDS = 300
@@ -78,9 +78,10 @@ def redis() -> Iterator[str]:
 
 def wait_for_port(port: int, what: str, seconds: float = 60.0) -> None:
     """Raises TimeoutError when nobody listens there in time."""
-    ends = time.monotonic() + seconds
-    while time.monotonic() < ends:
-        with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-            return
-        time.sleep(0.05)  # between two tries, up to the deadline
-    raise TimeoutError(f"{what} does not listen on its port.")
+    eventually(f"{what} listens on its port", lambda: _answers(port), seconds)
+
+
+def _answers(port: int) -> bool:
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        return True
+    return False
