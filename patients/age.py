@@ -75,7 +75,7 @@ class _ByBirth:
             or not isinstance(self.lhs, Age)
             or any(years not in COMPARABLE for _age, years in bounds)
         ):
-            return super().as_sql(compiler, connection)  # type: ignore[misc]  # the lookup it is mixed into
+            return super().as_sql(compiler, connection)
         parts = [compare(self.lhs, compiler, years) for compare, years in bounds]
         return " AND ".join(sql for sql, _params in parts), [
             each for _sql, params in parts for each in params

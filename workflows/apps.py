@@ -8,7 +8,7 @@ class WorkflowsConfig(AppConfig):
 
     def ready(self) -> None:
         """Open the sink, let every app declare what it has, and close the registries."""
-        from workflows import checks  # noqa: F401  (models are loaded only now)
+        from workflows import checks  # noqa: F401  (to import them is to register them)
         from workflows.catalogue import action, event, fact, history, ports, recording
         from workflows.models.event_record import TableSink, entered
 

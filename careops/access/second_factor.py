@@ -42,7 +42,7 @@ def is_proven(request: HttpRequest) -> bool:
 
     A sign-in with a passkey and nothing else shows it: the device asked for a finger, a face or a PIN.
     """
-    records = get_authentication_records(request, request.user)  # type: ignore[arg-type]  # signed in by now
+    records = get_authentication_records(request, request.user)
     return any(record["method"] == METHOD for record in records)
 
 

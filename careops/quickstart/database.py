@@ -20,7 +20,7 @@ from types import TracebackType
 from typing import IO, Any, Self
 from urllib.parse import quote
 
-import environ  # type: ignore[import-untyped]  # ships no types
+import environ
 import psycopg
 from psycopg import sql
 
