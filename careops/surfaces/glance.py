@@ -20,7 +20,7 @@ from unfold.admin import TabularInline
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class Shown:
     """``hidden`` are the fields by which Django recognises the row when the page is sent, by their names."""
 
     record: Model
@@ -52,11 +52,11 @@ class Glance(TabularInline):
     def headings(self) -> list[str]:
         return [label_for_field(name, self.model, self) for name in self.fields]
 
-    def rows(self, formset: Any) -> Iterator[Row]:
+    def rows(self, formset: Any) -> Iterator[Shown]:
         pk, fk = self.model._meta.pk.name, formset.fk
         for form in formset.initial_forms:
             record = form.instance
-            yield Row(
+            yield Shown(
                 record,
                 self._url(record),
                 [self._cell(name, record) for name in self.fields],

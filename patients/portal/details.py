@@ -17,7 +17,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from careops.surfaces.edits import KeepsOthersEdits
-from careops.surfaces.options import LongSelect
 from careops.surfaces.portal import PortalView
 from patients.models import Patient
 from patients.portal.birth_date import BirthDateField
@@ -44,7 +43,6 @@ class DetailsForm(KeepsOthersEdits, forms.ModelForm):
 
     timezone = forms.ChoiceField(
         label=gettext_lazy("Time zone"),
-        widget=LongSelect,
         required=False,
         help_text=gettext_lazy("Times here follow its clock."),
     )
@@ -75,7 +73,6 @@ class DetailsForm(KeepsOthersEdits, forms.ModelForm):
             "region": forms.TextInput({"autocomplete": "address-level1"}),
             "zip": forms.TextInput({"autocomplete": "postal-code"}),
             "country": forms.TextInput({"autocomplete": "country", "autocapitalize": "characters"}),
-            "language": LongSelect,
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -334,3 +335,17 @@ def test_saving_a_patient_leaves_the_records_beside_alone(
     ada.refresh_from_db()
     task.refresh_from_db()
     assert (ada.city, task.title, task.version, task.patient_id) == ("Orono", "Call", 1, ada.pk)
+
+
+def test_whoever_may_not_see_messages_meets_none_beside_the_patient(
+    at_desk: Callable[..., Any], ada: Patient
+) -> None:
+    MessageFactory(patient=ada, subject="About your lipid panel")
+    TaskFactory(patient=ada, title="Call about it")
+    reader = UserFactory(is_staff=True)
+    seen = ("view_patient", "view_task")
+    reader.user_permissions.set(Permission.objects.filter(codename__in=seen))
+    text = at_desk(reader).get(page(ada)).content.decode()
+    assert "Call about it" in text
+    assert "About your lipid panel" not in text
+    assert "messages-group" not in text

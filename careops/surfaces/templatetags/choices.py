@@ -1,4 +1,4 @@
-"""The choices of a select, drawn at once: people and languages come by the dozen."""
+"""The choices of a select, drawn at once: people come by the dozen, time zones by the hundred."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from django.forms.utils import flatatt
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from careops.surfaces.options import OPTION
-
 register = template.Library()
+
+OPTION = '<option value="{}"{}>{}</option>'
 
 
 @register.simple_tag

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 from django import template
 
 if TYPE_CHECKING:  # the admin is loaded after the tags
-    from careops.surfaces.glance import Row
+    from careops.surfaces.glance import Shown
 
 register = template.Library()
 
 
 @register.simple_tag
-def rows_of(inline_admin_formset: Any) -> Iterator[Row]:
-    found: Iterator[Row] = inline_admin_formset.opts.rows(inline_admin_formset.formset)
+def rows_of(inline_admin_formset: Any) -> Iterator[Shown]:
+    found: Iterator[Shown] = inline_admin_formset.opts.rows(inline_admin_formset.formset)
     return found
